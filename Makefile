@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build the modules out of tree, against the headers of an installed kernel. See `make help`.
+
+VERSION	:= 0.1
+
+# Whose headers: the running kernel's when it is a Debian 6.1, else the newest 6.1 that is installed.
+running	:= $(shell uname -r)
+headers	:= $(wildcard $(if $(filter 6.1.0-%-amd64,$(running)),/lib/modules/$(running)/build))
+newest	= $(shell ls -d /usr/src/linux-headers-6.1.0-*-amd64 2>/dev/null | \
+	grep -vE -e '-(cloud|rt)-' | sort -V | tail -n 1)
+KDIR	?= $(or $(headers),$(newest))
+
+# Warnings are errors: W=1 for the compiler, C=1 for sparse. `make C=0` builds where sparse is not installed.
+W	?= 1
+C	?= 1
+V	?= 0
+KMAKE	= $(MAKE) -C $(or $(KDIR),$(error no headers of a 6.1 kernel here: run `make setup` or give KDIR=)) \
+	  M=$(CURDIR) W=$(W) C=$(C) V=$(V) CONFIG_MODULE_SIG_ALL=
+
+all: modules
+
+modules:
+	$(KMAKE) modules
+
+# A single object, its assembly or its preprocessed source: make virt/kvm/vm.o
+single	:= $(filter %.o %.s %.i,$(MAKECMDGOALS))
+$(single):
+	$(KMAKE) $@
+
+# Beside the distribution's modules, not over them: depmod prefers updates/.
+modules_install: modules
+	$(KMAKE) modules_install INSTALL_MOD_DIR=updates
+
+modules_uninstall:
+	@set -e; release=$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease); \
+	rm -fv $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm.ko \
+	       $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm-amd.ko \
+	       $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm-intel.ko; \
+	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$release
+
+clean:
+	$(KMAKE) clean
+
+help:
+	@echo 'make                    build kvm.ko, kvm-amd.ko and kvm-intel.ko (those that have sources)'
+	@echo 'make modules_install    install them into updates/ of the kernel they were built for'
+	@echo 'make modules_uninstall  take them away again: the modules of the distribution are back'
+	@echo 'make clean              remove what was built'
+	@echo 'make DIR/FILE.o         build one object (also .s and .i)'
+	@echo
+	@echo 'KDIR=DIR                the kernel headers to build against, now: $(KDIR)'
+	@echo 'V=1                     show the commands;  C=0: without sparse;  W=0: fewer warnings'
+
+.PHONY: all modules modules_install modules_uninstall clean help $(single)
