@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one place for kernel versions.
+ *
+ * The modules are built against a distribution's headers. Whatever differs from one kernel to the next is given one
+ * name here, and the rest of the tree uses that name; no other file tests LINUX_VERSION_CODE.
+ */
+#ifndef KVM_COMPAT_H
+#define KVM_COMPAT_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "this KVM is built for Linux 6.1 and later"
+#endif
+
+#endif /* KVM_COMPAT_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Buses: who answers an access to a port or to an address where there is no memory.
+ *
+ * A bus is an immutable sorted array of ranges, read under kvm->srcu, replaced under kvm->slots_lock. An access is
+ * offered to each device whose range begins it, until one takes it.
+ */
+#ifndef KVM_IO_BUS_H
+#define KVM_IO_BUS_H
+
+#include <kvm/vcpu.h>
+
+struct kvm_io_device;
+
+/* read and write return 0 when the device took the access, -EOPNOTSUPP when it is not for it. */
+struct kvm_io_ops {
+	int (*read)(struct kvm_vcpu *vcpu, struct kvm_io_device *dev, gpa_t addr, int len, void *val);
+	int (*write)(struct kvm_vcpu *vcpu, struct kvm_io_device *dev, gpa_t addr, int len, const void *val);
+	void (*destroy)(struct kvm_io_device *dev);	/* the VM goes away with the device still on the bus */
+};
+
+struct kvm_io_device {
+	const struct kvm_io_ops *ops;
+};
+
+/* Return: 0 a device took it, -EOPNOTSUPP none did: user space must. Context: kvm->srcu held; may sleep. */
+int kvm_io_bus_read(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t addr, int len, void *val);
+int kvm_io_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t addr, int len, const void *val);
+
+/*
+ * Context: kvm->slots_lock held; sleeps. Register: 0, -ENOSPC (too many devices), -ENOMEM. Unregister waits until no
+ * reader can see @dev; on -ENOMEM the bus is gone as a whole, with every other device on it destroyed.
+ */
+int kvm_io_bus_register(struct kvm *kvm, enum kvm_bus bus, gpa_t addr, int len, struct kvm_io_device *dev);
+int kvm_io_bus_unregister(struct kvm *kvm, enum kvm_bus bus, struct kvm_io_device *dev);
+
+int kvm_io_buses_init(struct kvm *kvm);
+void kvm_io_buses_destroy(struct kvm *kvm);
+
+#endif /* KVM_IO_BUS_H */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The invalidate sequence: how a guest fault and a change of the VMM's page tables stay out of each other's way.
+ *
+ * A fault reads kvm_mn_seq(), resolves its page without mmu_lock, takes mmu_lock, asks kvm_mn_retry(), and installs
+ * only when the answer is no. The notifier raises the sequence under kvm->mn_lock and mmu_lock, so a page whose
+ * mapping has gone, or is going, is never installed.
+ */
+#ifndef KVM_MMU_NOTIFIER_H
+#define KVM_MMU_NOTIFIER_H
+
+#include <kvm/vm.h>
+
+static inline unsigned long kvm_mn_seq(struct kvm *kvm)
+{
+	unsigned long seq = READ_ONCE(kvm->mn_seq);
+
+	smp_rmb();	/* pairs with the notifier's smp_wmb(): the sequence is read before the page tables are */
+	return seq;
+}
+
+/* Must the fault that read @seq begin again? @hva: the page it resolved. Context: kvm->mmu_lock held (read or write). */
+static inline bool kvm_mn_retry(struct kvm *kvm, unsigned long seq, hva_t hva)
+{
+	lockdep_assert_held(&kvm->mmu_lock);
+
+	if (unlikely(kvm->mn_active) && hva >= kvm->mn_start && hva < kvm->mn_end)
+		return true;
+	smp_rmb();	/* an invalidation that has ended has raised the sequence before it lowered mn_active */
+	return READ_ONCE(kvm->mn_seq) != seq;
+}
+
+int kvm_mn_register(struct kvm *kvm);	/* on kvm->mm, which must be current's */
+void kvm_mn_unregister(struct kvm *kvm);
+
+#endif /* KVM_MMU_NOTIFIER_H */
