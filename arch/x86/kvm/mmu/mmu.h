@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The MMU room: how guest physical memory becomes host memory for the hardware, and how the host walks the guest's own
+ * page tables.
+ *
+ * With two-dimensional paging (NPT, EPT) the hardware walks a table of ours from gpa to hpa: the "direct" or TDP MMU
+ * (mmu/tdp*.c). Faults of several vCPUs install entries in parallel under mmu_lock held for read, by cmpxchg; tables
+ * are freed after RCU. Zapping holds it for write. Documentation/mmu.md has the protocol.
+ */
+#ifndef KVM_X86_MMU_H
+#define KVM_X86_MMU_H
+
+#include <kvm/memslot.h>
+#include <kvm/vcpu.h>
+#include "../exception.h"
+
+/* Access of a fault or a walk; the bits of an x86 page-fault error code (SDM vol 3, 4.7). */
+#define ACC_PRESENT	BIT(0)
+#define ACC_WRITE	BIT(1)
+#define ACC_USER	BIT(2)
+#define ACC_RSVD	BIT(3)
+#define ACC_FETCH	BIT(4)
+#define ACC_PK		BIT(5)
+#define ACC_IMPLICIT	BIT(31)		/* supervisor access that CPL and EFLAGS.AC do not change: descriptor tables */
+
+/* Everything that the shape of a translation depends on. Two roots with equal roles and gfns are interchangeable. */
+union mmu_role {
+	u64 word;
+	struct {
+		u32 level:4;
+		u32 direct:1;
+		u32 smm:1;
+		u32 guest_mode:1;
+		u32 ad_disabled:1;
+		u32 invalid:1;
+		/* of the guest's own paging, for its walker */
+		u32 paging:1;
+		u32 guest_levels:3;	/* 0 no paging, 2, 3, 4, 5 */
+		u32 cr0_wp:1;
+		u32 cr4_pse:1;
+		u32 cr4_smep:1;
+		u32 cr4_smap:1;
+		u32 cr4_pke:1;
+		u32 efer_nx:1;
+		u32 efer_lma:1;
+	};
+};
+
+struct mmu_page;	/* one table of ours: mmu/ knows its layout */
+
+struct x86_mmu_vm {
+	struct list_head	roots;		/* of the TDP MMU; added and removed under mmu_lock write */
+	u64			valid_gen;	/* roots of an older generation are obsolete (zap all) */
+	struct list_head	free_later;
+	atomic64_t		tables;		/* tables in use; KVM_GET_NR_MMU_PAGES-like accounting */
+	struct workqueue_struct	*zap_wq;
+};
+
+#define MMU_CACHE_SIZE	16
+struct mmu_cache {
+	unsigned int	n;
+	void		*objects[MMU_CACHE_SIZE];
+};
+
+struct x86_mmu {
+	union mmu_role	role;		/* current */
+	hpa_t		root;		/* INVALID_PAGE when none is loaded */
+	struct mmu_page	*root_page;
+	struct mmu_cache tables;	/* zeroed pages, topped up before mmu_lock is taken */
+	struct mmu_cache headers;
+	u64		pdptrs[4];	/* PAE: as loaded by MOV CR3 (SDM vol 3, 4.4.1) */
+	/* The last MMIO access's translation, so that the emulator need not walk again (mmio.c) */
+	u64		mmio_gen;
+	gva_t		mmio_gva;
+	gfn_t		mmio_gfn;
+	unsigned int	mmio_access;
+};
+
+#define INVALID_PAGE	(~(hpa_t)0)
+
+/* What hardware setup tells the room, once. */
+struct mmu_tdp_config {
+	bool	enabled;
+	u8	max_level;		/* 4 or 5: of our tables */
+	u8	max_page_level;		/* largest mapping: 2 for 2M, 3 for 1G */
+	bool	ept;			/* entry format */
+	bool	ept_ad, ept_exec_only;
+	u64	sme_mask;
+};
+void mmu_configure(const struct mmu_tdp_config *c);
+
+int mmu_module_init(void);
+void mmu_module_exit(void);
+int mmu_vm_init(struct kvm *kvm);
+void mmu_vm_destroy(struct kvm *kvm);
+int mmu_vcpu_create(struct kvm_vcpu *vcpu);
+void mmu_vcpu_destroy(struct kvm_vcpu *vcpu);
+
+/* CR0, CR4, EFER or CPUID changed: the role is made anew, the root kept if it still fits. */
+void mmu_reset(struct kvm_vcpu *vcpu);
+/* Make sure that a root is loaded and told to the backend; before each entry. 0 or -ENOMEM. */
+int mmu_load(struct kvm_vcpu *vcpu);
+void mmu_unload(struct kvm_vcpu *vcpu);
+static inline bool mmu_has_root(const struct x86_mmu *mmu)
+{
+	return mmu->root != INVALID_PAGE;
+}
+
+/* A second-level fault, decoded by the backend. */
+struct mmu_fault {
+	gpa_t		gpa;
+	u32		access;		/* ACC_*; ACC_PRESENT: an entry was there and forbade it */
+	bool		on_guest_table;	/* the hardware was walking the guest's tables (NPT: error code bit 33) */
+	bool		has_gva;
+	gva_t		gva;
+	const u8	*insn;		/* bytes that the hardware has fetched, or NULL */
+	unsigned int	insn_len;
+};
+
+/**
+ * mmu_fault - resolve a second-level page fault, or hand the access to the emulator
+ *
+ * Context: vCPU loaded, srcu held, interrupts on; sleeps.
+ * Return: enum kvm_outcome or a negative errno (-EFAULT: the VMM's memory is gone).
+ */
+int mmu_fault(struct kvm_vcpu *vcpu, const struct mmu_fault *fault);
+
+/**
+ * mmu_gva_to_gpa - walk the guest's page tables as the CPU would
+ * @access: ACC_WRITE, ACC_FETCH, ACC_USER, ACC_IMPLICIT: of the access; the guest's CR0.WP, SMEP, SMAP, NX, PKU rule
+ * @e: filled in with the #PF when the guest's tables forbid the access
+ *
+ * Sets accessed and dirty bits as hardware does. Context: srcu held; sleeps.
+ * Return: gpa, or INVALID_GPA with *@e filled in.
+ */
+gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_exception *e);
+
+/* Load and check the PDPTEs that @cr3 points to (PAE): false when a reserved bit is set. */
+bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3);
+
+/* Did the access to @gva end in MMIO at a known gpa last time? */
+bool mmu_mmio_match_gva(struct kvm_vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa);
+bool mmu_mmio_match_gpa(struct kvm_vcpu *vcpu, gpa_t gpa);
+void mmu_mmio_remember(struct kvm_vcpu *vcpu, gva_t gva, gfn_t gfn, u32 access);
+void mmu_mmio_forget(struct kvm_vcpu *vcpu);
+
+/* The guest runs INVLPG through us. */
+void mmu_invlpg(struct kvm_vcpu *vcpu, gva_t gva);
+
+/* Core's slot and notifier ops, as in struct kvm_arch_ops. */
+int mmu_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_slot *new, enum kvm_slot_change change);
+void mmu_slot_commit(struct kvm *kvm, const struct kvm_slot *old, const struct kvm_slot *new,
+		     enum kvm_slot_change change);
+void mmu_slot_free(struct kvm *kvm, struct kvm_slot *slot);
+void mmu_slot_flush(struct kvm *kvm, const struct kvm_slot *slot);
+void mmu_flush_all(struct kvm *kvm);
+bool mmu_unmap(struct kvm *kvm, const struct kvm_gfn_range *range);
+bool mmu_age(struct kvm *kvm, const struct kvm_gfn_range *range);
+bool mmu_test_age(struct kvm *kvm, const struct kvm_gfn_range *range);
+void mmu_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base, unsigned long mask);
+
+#endif /* KVM_X86_MMU_H */
