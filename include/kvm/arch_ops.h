@@ -105,11 +105,19 @@ extern const struct kvm_arch_ops *kvm_arch;	/* set while registered */
 /**
  * kvm_register_arch - hand the core its architecture; /dev/kvm appears
  *
- * Context: module init; sleeps.
- * Return: 0, -EBUSY when one is registered already, -EIO when a CPU cannot be enabled, -ENOMEM.
+ * Context: module init; sleeps. No CPU is enabled before the first VM: whether they can do
+ * virtualization is the caller's to find out.
+ * Return: 0, -EBUSY when one is registered already, -EINVAL for a contradiction in the tables,
+ * -ENOMEM.
  */
 int kvm_register_arch(const struct kvm_arch_ops *ops);
 void kvm_unregister_arch(void);
+
+/*
+ * The machine goes down, and virtualization has been turned off under vCPUs that may still run: an
+ * instruction of the hardware's that faults now is no error. Never false again.
+ */
+extern bool kvm_rebooting;
 
 /* Every CPU is enabled while one VM lives; for parameters that must not change then. */
 bool kvm_has_vms(void);

@@ -35,6 +35,7 @@ struct kvm_arg {
 	void __user	*user;
 	void		*data;	/* kernel copy, _IOC_SIZE(cmd) bytes; 8-byte aligned */
 	unsigned int	cmd;
+	bool		compat;	/* from a 32-bit program */
 	struct file	*file;
 };
 

@@ -37,13 +37,17 @@ enum kvm_vcpu_mode {
 
 struct kvm_vcpu {
 	struct kvm		*kvm;
-	int			id;		/* user space's number */
+	union {
+		int		id;		/* user space's number */
+		int		vcpu_id;	/* the same, as <trace/events/kvm.h> calls it */
+	};
 	unsigned int		index;		/* dense, order of creation */
 	int			cpu;		/* loaded or last loaded here; -1 never */
 	int			srcu_idx;
 	u64			requests;	/* atomic bit operations */
 	int			mode;		/* enum kvm_vcpu_mode */
 	struct kvm_run		*run;		/* shared with the VMM: read once, trust nothing */
+	void			*pio_data;	/* page at KVM_PIO_PAGE_OFFSET, or NULL */
 	struct mutex		mutex;		/* LOCK_VCPU; held in every vCPU ioctl */
 	struct pid __rcu	*pid;		/* who ran it last; for directed yield */
 	struct rcuwait		wait;		/* the thread that is blocked in kvm_vcpu_block() */

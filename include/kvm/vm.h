@@ -26,7 +26,7 @@
 struct kvm_io_bus;
 struct kvm_irq_routing;
 struct kvm_coalesced;
-struct kvm_stats_fd_ref;
+struct kvm_stat_file;
 
 enum kvm_bus {
 	KVM_BUS_MMIO,
@@ -87,7 +87,8 @@ struct kvm {
 	struct list_head	node;		/* of all VMs; under kvm_lock */
 	struct kvm_vm_stats	stat;
 	char			stats_id[KVM_STATS_NAME_SIZE];
-	struct dentry		*debugfs;
+	struct dentry		*debugfs;	/* of this VM; NULL without; virt/kvm/stats.c */
+	struct kvm_stat_file	*stat_files;
 	struct notifier_block	pm;
 };
 
