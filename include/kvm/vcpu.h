@@ -47,7 +47,6 @@ struct kvm_vcpu {
 	u64			requests;	/* atomic bit operations */
 	int			mode;		/* enum kvm_vcpu_mode */
 	struct kvm_run		*run;		/* shared with the VMM: read once, trust nothing */
-	void			*pio_data;	/* page at KVM_PIO_PAGE_OFFSET, or NULL */
 	struct mutex		mutex;		/* LOCK_VCPU; held in every vCPU ioctl */
 	struct pid __rcu	*pid;		/* who ran it last; for directed yield */
 	struct rcuwait		wait;		/* the thread that is blocked in kvm_vcpu_block() */
