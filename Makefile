@@ -33,17 +33,28 @@ modules_install: modules
 	$(KMAKE) modules_install INSTALL_MOD_DIR=updates
 
 modules_uninstall:
-	@set -e; release=$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease); \
+	@set -e; release=$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h); \
 	rm -fv $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm.ko \
 	       $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm-amd.ko \
 	       $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm-intel.ko; \
 	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$release
+
+# What the targets below need of this machine; installs it when it is lacking.
+setup:
+	tools/setup
+
+# The whole way: an emulated machine, our modules in it, and a guest of the distribution's QEMU on them.
+run: setup
+	$(MAKE) modules
+	tools/machine/machine svm tools/machine/jobs/boot-guest
 
 clean:
 	$(KMAKE) clean
 
 help:
 	@echo 'make                    build kvm.ko, kvm-amd.ko and kvm-intel.ko (those that have sources)'
+	@echo 'make run                boot a guest on them in an emulated machine, and show its console'
+	@echo 'make setup              install what building and testing need and is not there'
 	@echo 'make modules_install    install them into updates/ of the kernel they were built for'
 	@echo 'make modules_uninstall  take them away again: the modules of the distribution are back'
 	@echo 'make clean              remove what was built'
@@ -52,4 +63,4 @@ help:
 	@echo 'KDIR=DIR                the kernel headers to build against, now: $(KDIR)'
 	@echo 'V=1                     show the commands;  C=0: without sparse;  W=0: fewer warnings'
 
-.PHONY: all modules modules_install modules_uninstall clean help $(single)
+.PHONY: all modules setup run modules_install modules_uninstall clean help $(single)
