@@ -88,6 +88,11 @@ struct kvm_arch_ops {
 	bool	(*irqfd_allowed)(struct kvm *kvm, struct kvm_irqfd *args);
 	int	(*signal_msi)(struct kvm *kvm, const struct kvm_msi *msi);
 	void	(*routing_changed)(struct kvm *kvm);		/* after publication; irq_lock held; NULL ok */
+	/*
+	 * Host interrupt @host_irq feeds the irqfd of @gsi: from now on it may go straight to the guest (@on), or no
+	 * more. Called anew when the routing has changed. Under a spinlock. NULL: nothing bypasses the irqfd.
+	 */
+	int	(*irq_bypass)(struct kvm *kvm, unsigned int host_irq, u32 gsi, bool on);
 
 	/* Tables. */
 	struct kvm_ioctl_table	sys_ioctls;

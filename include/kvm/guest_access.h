@@ -82,7 +82,7 @@ struct kvm_map {
 	struct kvm_pfn	pfn;
 	void		*hva;		/* kernel address of the page */
 	gfn_t		gfn;
-	struct kvm_slot	*slot;
+	u8		as_id;		/* where the vCPU was when it mapped */
 };
 int kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_map *map);
 void kvm_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_map *map, bool dirty);

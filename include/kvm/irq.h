@@ -92,13 +92,12 @@ bool kvm_irq_ack_wanted(struct kvm *kvm, u32 irqchip, u32 pin);
 /* The architecture's controllers call this at EOI; any context that may take irq_srcu. */
 void kvm_irq_acked(struct kvm *kvm, u32 irqchip, u32 pin);
 
-/* Rows' functions and life cycle of irqfd and ioeventfd (virt/kvm/irqfd.c, ioeventfd.c). */
+/* Life cycle of irqfd (virt/kvm/irqfd.c). */
 struct kvm_arg;
 void kvm_irqfd_vm_init(struct kvm *kvm);
 void kvm_irqfd_vm_release(struct kvm *kvm);	/* the VM's file is closed: shut every irqfd down */
 int kvm_irqfd_module_init(void);
 void kvm_irqfd_module_exit(void);
 void kvm_irqfd_routing_changed(struct kvm *kvm);	/* irq_lock held */
-void kvm_ioeventfd_vm_release(struct kvm *kvm);
 
 #endif /* KVM_IRQ_H */

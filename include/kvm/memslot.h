@@ -50,7 +50,13 @@ struct kvm_gfn_range {
  */
 struct kvm_slots *kvm_slots(struct kvm *kvm, int as_id);
 
-/* The table's number; it changes with every publication. Low 63 bits; used to validate caches of lookups. */
+/*
+ * The table's number, to validate caches of lookups: no two tables of a VM have the same. While readers of the table
+ * before may still be about, KVM_SLOTS_CHANGING is set in it, and the number changes once more when they are gone; so
+ * what was looked up before the number was read, in the same srcu section, is at worst kept under a number that does
+ * not last. A cache that holds a pointer into the table must not be filled while the bit is set. srcu held.
+ */
+#define KVM_SLOTS_CHANGING	1ULL
 u64 kvm_slots_generation(struct kvm *kvm, int as_id);
 
 /* Lookup by gfn; NULL when no slot has it. Slots being deleted are found, with KVM_SLOT_INVALID set. */

@@ -3,8 +3,8 @@
  * The invalidate sequence: how a guest fault and a change of the VMM's page tables stay out of each other's way.
  *
  * A fault reads kvm_mn_seq(), resolves its page without mmu_lock, takes mmu_lock, asks kvm_mn_retry(), and installs
- * only when the answer is no. The notifier raises the sequence under kvm->mn_lock and mmu_lock, so a page whose
- * mapping has gone, or is going, is never installed.
+ * only when the answer is no. The notifier counts itself in under kvm->mn_lock before it takes mmu_lock to unmap, and
+ * raises the sequence before it counts itself out, so a page whose mapping has gone, or is going, is never installed.
  */
 #ifndef KVM_MMU_NOTIFIER_H
 #define KVM_MMU_NOTIFIER_H
@@ -24,7 +24,8 @@ static inline bool kvm_mn_retry(struct kvm *kvm, unsigned long seq, hva_t hva)
 {
 	lockdep_assert_held(&kvm->mmu_lock);
 
-	if (unlikely(kvm->mn_active) && hva >= kvm->mn_start && hva < kvm->mn_end)
+	if (unlikely(READ_ONCE(kvm->mn_active)) &&
+	    hva >= READ_ONCE(kvm->mn_start) && hva < READ_ONCE(kvm->mn_end))
 		return true;
 	smp_rmb();	/* an invalidation that has ended has raised the sequence before it lowered mn_active */
 	return READ_ONCE(kvm->mn_seq) != seq;

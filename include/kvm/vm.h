@@ -24,7 +24,7 @@
 #include <kvm/stats.h>
 
 struct kvm_io_bus;
-struct kvm_irq_routing;
+struct kvm_irq_table;
 struct kvm_coalesced;
 struct kvm_stat_file;
 
@@ -40,7 +40,7 @@ struct kvm {
 	rwlock_t		mmu_lock;	/* guards the guest's shadow of memory: see Documentation/mmu.md */
 	struct mutex		lock;		/* LOCK_VM: vCPU creation, irqchip and clock set-up, capabilities */
 	struct mutex		slots_lock;	/* writers of slots[] and buses[] */
-	struct mutex		irq_lock;	/* writers of routing, ack notifiers, irqfd resamplers */
+	struct mutex		irq_lock;	/* writers of routing and ack notifiers */
 	struct srcu_struct	srcu;		/* readers of slots[] and buses[] */
 	struct srcu_struct	irq_srcu;	/* readers of routing and ack notifiers */
 	refcount_t		users;
@@ -62,19 +62,18 @@ struct kvm {
 	unsigned int		last_boosted;	/* index; directed yield goes on from here, a hint without lock */
 
 	struct mmu_notifier	mn;
-	spinlock_t		mn_lock;	/* guards the four below, and the wait for mn_active to reach 0 */
+	spinlock_t		mn_lock;	/* guards the four below and the publication in slots[] */
 	unsigned long		mn_seq;		/* rises with each invalidation that has ended */
-	long			mn_active;	/* invalidations begun and not ended; also written under mmu_lock */
+	long			mn_active;	/* invalidations begun and not ended */
 	hva_t			mn_start;	/* the hull of what is being invalidated */
 	hva_t			mn_end;
 	struct rcuwait		mn_wait;	/* the slots writer that waits for mn_active == 0 */
-	unsigned long		mn_slots_change;/* under mn_lock */
 
 	struct kvm_io_bus __rcu	*buses[KVM_NR_BUSES];
 	struct kvm_coalesced	*coalesced;	/* ring page and zones; virt/kvm/coalesced_io.c */
 	struct list_head	ioeventfds;	/* under slots_lock */
 
-	struct kvm_irq_routing __rcu *routing;	/* under irq_lock, read under irq_srcu */
+	struct kvm_irq_table __rcu *routing;	/* under irq_lock, read under irq_srcu */
 	struct hlist_head	ack_notifiers;	/* under irq_lock, read under irq_srcu */
 	struct {
 		spinlock_t		lock;
