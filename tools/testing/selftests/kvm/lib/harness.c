@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The runner: fork, limit, judge, report.
+ *
+ * Each test leads a process group. When it ends, by itself or by its time limit, the whole group is killed, so that
+ * a child it lost cannot outlive it. The limit is kept by the parent: a test that blocks every signal still ends.
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4 };
+
+static struct test *tests, **tests_tail = &tests;
+static unsigned int passed, failed, skipped;
+
+void test_register(struct test *t)
+{
+	*tests_tail = t;
+	tests_tail = &t->next;
+}
+
+/* One write per line: threads of a test may speak at the same time. */
+static void say(const char *head, const char *fmt, va_list ap)
+{
+	char line[512];
+	int n = snprintf(line, sizeof(line), "# %s", head);
+
+	n += vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
+	if (n > (int)sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	line[n++] = '\n';
+	if (write(STDOUT_FILENO, line, n) < 0)
+		_exit(EXIT_FAIL);
+}
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void skip(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("SKIP: ", fmt, ap);
+	va_end(ap);
+	_exit(EXIT_SKIP);
+}
+
+void fail_at(const char *file, int line, const char *fmt, ...)
+{
+	char head[128];
+	va_list ap;
+
+	snprintf(head, sizeof(head), "%s:%d: ", file, line);
+	va_start(ap, fmt);
+	say(head, fmt, ap);
+	va_end(ap);
+	_exit(EXIT_FAIL);
+}
+
+int in_child(void (*body)(void *), void *arg)
+{
+	int status;
+	pid_t pid = must(fork());
+
+	if (!pid) {
+		body(arg);
+		_exit(EXIT_PASS);
+	}
+	must(waitpid(pid, &status, 0));
+	return status;
+}
+
+/* Wait for a child with a limit: its pidfd becomes readable when it ends. */
+static int wait_limited(pid_t pid, unsigned int seconds)
+{
+	struct pollfd p = { .fd = syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	int status = 0;
+
+	if (p.fd < 0 || poll(&p, 1, seconds * 1000) != 1) {
+		printf("# no end after %u seconds\n", seconds);
+		status = -1;
+	}
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	waitpid(pid, status < 0 ? NULL : &status, 0);
+	if (p.fd >= 0)
+		close(p.fd);
+	return status;
+}
+
+static void run_one(struct test *t, unsigned int number)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		setpgid(0, 0);
+		t->body();
+		_exit(EXIT_PASS);
+	}
+	setpgid(pid, pid);
+	status = wait_limited(pid, t->seconds);
+
+	if (WIFSIGNALED(status) && status >= 0)
+		printf("# killed by signal %d\n", WTERMSIG(status));
+	if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_PASS) {
+		passed++;
+		printf("ok %u %s\n", number, t->name);
+	} else if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
+		skipped++;
+		printf("ok %u %s # SKIP\n", number, t->name);
+	} else {
+		failed++;
+		printf("not ok %u %s\n", number, t->name);
+	}
+}
+
+static int chosen(const struct test *t, char **names)
+{
+	if (!*names)
+		return 1;
+	for (; *names; names++)
+		if (!strcmp(*names, t->name))
+			return 1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int n = 0;
+	struct test *t;
+
+	(void)argc;
+	for (t = tests; t; t = t->next)
+		n += chosen(t, argv + 1);
+	printf("KTAP version 1\n1..%u\n", n);
+	for (n = 0, t = tests; t; t = t->next)
+		if (chosen(t, argv + 1))
+			run_one(t, ++n);
+	printf("# pass:%u fail:%u skip:%u\n", passed, failed, skipped);
+	if (failed || !n)
+		return EXIT_FAIL;
+	return passed ? EXIT_PASS : EXIT_SKIP;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Test harness: named tests, each in a process of its own, reported as KTAP.
+ *
+ * A test ends at its first failed expectation. Because it is a process, a crash, a hang or a leaked descriptor is
+ * that test's alone, and whatever it left behind (a VM, threads, children) is gone before the next one starts.
+ */
+#ifndef SELFTEST_HARNESS_H
+#define SELFTEST_HARNESS_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define SZ_4K		0x1000UL
+#define SZ_64K		0x10000UL
+#define SZ_2M		0x200000UL
+#define SZ_1G		0x40000000UL
+
+struct test {
+	const char *name;
+	void (*body)(void);
+	unsigned int seconds;
+	struct test *next;
+};
+
+void test_register(struct test *t);
+
+/* Define a test; the second form gives it a time limit other than the default of 30 seconds. */
+#define TEST(name)		TEST_LIMIT(name, 30)
+#define TEST_LIMIT(fn, limit)						\
+	static void fn(void);						\
+	static struct test test_##fn = {				\
+		.name = #fn, .body = fn, .seconds = (limit),		\
+	};								\
+	static void __attribute__((constructor)) add_##fn(void)		\
+	{								\
+		test_register(&test_##fn);				\
+	}								\
+	static void fn(void)
+
+/* A line of diagnostics, shown as a KTAP comment. */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* End the test: as skipped for want of a named feature, or as failed at a place in the source. */
+void skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void fail_at(const char *file, int line, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+
+#define fail(...)	fail_at(__FILE__, __LINE__, __VA_ARGS__)
+
+#define expect(cond)							\
+	do {								\
+		if (!(cond))						\
+			fail("expected: %s", #cond);			\
+	} while (0)
+
+#define expect_op(a, op, b)						\
+	do {								\
+		unsigned long long a_ = (a), b_ = (b);			\
+		if (!(a_ op b_))					\
+			fail("expected: %s %s %s, got %#llx and %#llx",	\
+			     #a, #op, #b, a_, b_);			\
+	} while (0)
+
+#define expect_eq(a, b)		expect_op(a, ==, b)
+#define expect_ne(a, b)		expect_op(a, !=, b)
+#define expect_ge(a, b)		expect_op(a, >=, b)
+#define expect_le(a, b)		expect_op(a, <=, b)
+
+/* The call must succeed; gives its value. */
+#define must(call)							\
+	({								\
+		long r_ = (long)(call);					\
+		if (r_ < 0)						\
+			fail("%s: %s", #call, strerror(errno));		\
+		r_;							\
+	})
+
+/* The call must give -1 with this errno. */
+#define expect_errno(call, err)						\
+	do {								\
+		long r_ = (long)(call);					\
+		if (r_ != -1)						\
+			fail("%s: got %ld, expected %s", #call, r_, #err); \
+		if (errno != (err))					\
+			fail("%s: got %s, expected %s", #call,		\
+			     strerror(errno), #err);			\
+	} while (0)
+
+/* Run in a child; gives what waitpid() reports. The child's own fail() makes the status 1. */
+int in_child(void (*body)(void *), void *arg);
+
+#endif
