@@ -9,7 +9,7 @@
 
 struct kvm_device;
 
-struct kvm_device_type {
+struct kvm_device_class {
 	const char *name;
 	int (*create)(struct kvm_device *dev, u32 type);	/* kvm->lock held */
 	void (*init)(struct kvm_device *dev);			/* after the fd exists; no lock */
@@ -22,15 +22,15 @@ struct kvm_device_type {
 };
 
 struct kvm_device {
-	const struct kvm_device_type	*type;
+	const struct kvm_device_class	*class;
 	struct kvm			*kvm;
 	void				*private;
 	struct list_head		node;	/* of kvm->devices; kvm->lock */
 };
 
 /* @type: KVM_DEV_TYPE_*. Return 0, -ENOSPC out of range, -EEXIST. */
-int kvm_device_type_register(const struct kvm_device_type *ops, u32 type);
-void kvm_device_type_unregister(u32 type);
+int kvm_device_class_register(const struct kvm_device_class *ops, u32 type);
+void kvm_device_class_unregister(u32 type);
 void kvm_devices_destroy(struct kvm *kvm);
 
 #endif /* KVM_DEVICE_H */

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory slots: changing the table.
+ *
+ * A reader sees the memory map before a change or after it, never half of it: a change builds the next table beside
+ * the current one, publishes it with one pointer, waits until nobody reads the old one, and only then frees what the
+ * change made unreachable. Everything that can fail is done before the first publication, so a failed call changes
+ * nothing and a begun one always ends.
+ *
+ * A slot that is deleted or moved goes in two steps, or a fault could bring back a translation that is being removed:
+ * its copy marked KVM_SLOT_INVALID is published and readers of the old one are waited for, so no fault can make a new
+ * translation; then the architecture drops those that are there; then the table without it is published. The MMU
+ * notifier finds the slot until that last step, since until then its memory may be mapped.
+ *
+ * Publication and notifier: see publish() below. Writers hold kvm->slots_lock, and nobody in an srcu read section may
+ * take it. Searching is in slot_index.c.
+ */
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+#include "dirty_bitmap.h"
+#include "slot_index.h"
+
+#define SLOT_MAX_PAGES	((unsigned long)INT_MAX)
+#define SLOT_AS_SHIFT	16	/* kvm_userspace_memory_region.slot: the address space above, the id below */
+
+/* A change on its way: what is there, what will be, and the tables that lead to it. */
+struct slot_update {
+	struct kvm		*kvm;
+	int			as_id;
+	enum kvm_slot_change	change;
+	struct kvm_slot		*old;		/* NULL: create */
+	struct kvm_slot		*new;		/* NULL: delete */
+	struct kvm_slot		*leaving;	/* @old marked invalid; delete and move */
+	struct kvm_slots	*mid;		/* with @leaving in the place of @old */
+	struct kvm_slots	*next;
+};
+
+struct kvm_slots *kvm_slots(struct kvm *kvm, int as_id)
+{
+	as_id = array_index_nospec(as_id, KVM_ADDRESS_SPACES);
+	return srcu_dereference_check(kvm->slots[as_id], &kvm->srcu,
+				      lockdep_is_held(&kvm->slots_lock) ||
+				      !refcount_read(&kvm->users));
+}
+EXPORT_SYMBOL_GPL(kvm_slots);
+
+u64 kvm_slots_generation(struct kvm *kvm, int as_id)
+{
+	return READ_ONCE(kvm_slots(kvm, as_id)->generation);
+}
+EXPORT_SYMBOL_GPL(kvm_slots_generation);
+
+struct kvm_slot *kvm_slot_find(struct kvm *kvm, gfn_t gfn)
+{
+	return kvm_slots_find(kvm_slots(kvm, 0), gfn);
+}
+EXPORT_SYMBOL_GPL(kvm_slot_find);
+
+struct kvm_slot *kvm_vcpu_slot_find(struct kvm_vcpu *vcpu, gfn_t gfn)
+{
+	return kvm_slots_find(kvm_slots(vcpu->kvm, vcpu->as_id), gfn);
+}
+EXPORT_SYMBOL_GPL(kvm_vcpu_slot_find);
+
+EXPORT_SYMBOL_GPL(kvm_slots_find);
+EXPORT_SYMBOL_GPL(kvm_slots_by_id);
+EXPORT_SYMBOL_GPL(kvm_slots_count);
+EXPORT_SYMBOL_GPL(kvm_slots_at);
+
+static struct kvm_slots *alloc_table(unsigned int n)
+{
+	return kvzalloc(kvm_slots_bytes(n), GFP_KERNEL_ACCOUNT);
+}
+
+/* The pointer changes only while no invalidation is under way; see publish(). */
+static bool try_publish(struct kvm *kvm, int as_id, struct kvm_slots *next)
+{
+	bool idle;
+
+	spin_lock(&kvm->mn_lock);
+	idle = !kvm->mn_active;
+	if (idle)
+		rcu_assign_pointer(kvm->slots[as_id], next);
+	spin_unlock(&kvm->mn_lock);
+	return idle;
+}
+
+/*
+ * Make @next the table of @as_id, wait for readers of the one before, and free that.
+ *
+ * An invalidation of host addresses looks the slots up once, when it begins. Had it begun on a table without a slot
+ * that a fault then finds, the fault could map the page that is being taken away and nobody would unmap it. So the
+ * pointer changes under mn_lock and only when no invalidation is under way: one that began before is waited for, one
+ * that begins later finds the new table.
+ *
+ * The generation is odd (KVM_SLOTS_CHANGING) until readers of the old table are gone.
+ */
+static void publish(struct kvm *kvm, int as_id, struct kvm_slots *next)
+{
+	struct kvm_slots *old = kvm_slots(kvm, as_id);
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	next->generation = kvm->slots_generation | KVM_SLOTS_CHANGING;
+	rcuwait_wait_event(&kvm->mn_wait, try_publish(kvm, as_id, next), TASK_UNINTERRUPTIBLE);
+	synchronize_srcu_expedited(&kvm->srcu);
+
+	kvm->slots_generation += 2;
+	WRITE_ONCE(next->generation, kvm->slots_generation);
+	kvfree(old);
+}
+
+static void free_slot(struct kvm_slot *slot)
+{
+	kvfree(slot->dirty_bitmap);
+	kfree(slot);
+}
+
+/* A new slot's own parts: the dirty bitmap is taken over from @old while logging goes on. */
+static int take_or_make_bitmap(struct slot_update *u)
+{
+	struct kvm_slot *new = u->new;
+
+	if (!(new->flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return 0;
+	if (u->old && u->old->dirty_bitmap) {
+		new->dirty_bitmap = u->old->dirty_bitmap;
+		return 0;
+	}
+	new->dirty_bitmap = kvzalloc(2 * dirty_bytes(new->npages), GFP_KERNEL_ACCOUNT);
+	if (!new->dirty_bitmap)
+		return -ENOMEM;
+	if (u->kvm->dirty_log_manual & KVM_DIRTY_LOG_INITIALLY_SET)
+		dirty_set_all(new->dirty_bitmap, new->npages);
+	return 0;
+}
+
+/* Free @new's bitmap unless it is @old's. */
+static void drop_bitmap(struct slot_update *u)
+{
+	if (u->new && !(u->old && u->old->dirty_bitmap == u->new->dirty_bitmap))
+		kvfree(u->new->dirty_bitmap);
+}
+
+static int make_tables(struct slot_update *u)
+{
+	const struct kvm_slots *cur = kvm_slots(u->kvm, u->as_id);
+	bool leaves = u->change == SLOT_DELETE || u->change == SLOT_MOVE;
+
+	u->next = alloc_table(cur->n - !!u->old + !!u->new);
+	if (!u->next)
+		return -ENOMEM;
+	kvm_slots_derive(u->next, cur, u->old, u->new);
+	if (!leaves)
+		return 0;
+
+	u->leaving = kmemdup(u->old, sizeof(*u->old), GFP_KERNEL_ACCOUNT);
+	u->mid = alloc_table(cur->n);
+	if (!u->leaving || !u->mid)
+		return -ENOMEM;
+	u->leaving->flags |= KVM_SLOT_INVALID;
+	kvm_slots_derive(u->mid, cur, u->old, u->leaving);
+	return 0;
+}
+
+/*
+ * Everything that can fail. The architecture comes last, since what it has prepared cannot be taken back without
+ * harm to what @new shares with @old.
+ */
+static int prepare(struct slot_update *u)
+{
+	int r;
+
+	if (u->new) {
+		r = take_or_make_bitmap(u);
+		if (r)
+			return r;
+	}
+	r = make_tables(u);
+	if (r)
+		goto no_tables;
+	r = kvm_arch->slot_prepare(u->kvm, u->old, u->new, u->change);
+	if (r)
+		goto no_tables;
+	return 0;
+
+no_tables:
+	kvfree(u->mid);
+	kfree(u->leaving);
+	kvfree(u->next);
+	drop_bitmap(u);
+	return r;
+}
+
+/* What @old had and @new has not taken over. Nobody can reach it any more. */
+static void free_old(struct slot_update *u)
+{
+	struct kvm_slot *old = u->old;
+
+	if (!old)
+		return;
+	if (u->change != SLOT_FLAGS)
+		kvm_arch->slot_free(u->kvm, old);
+	if (u->new && u->new->dirty_bitmap == old->dirty_bitmap)
+		old->dirty_bitmap = NULL;
+	kfree(u->leaving);
+	free_slot(old);
+}
+
+static int change_slot(struct slot_update *u)
+{
+	int r = prepare(u);
+
+	if (r)
+		return r;
+	if (u->leaving) {
+		publish(u->kvm, u->as_id, u->mid);
+		kvm_arch->slot_flush(u->kvm, u->leaving);
+	}
+	publish(u->kvm, u->as_id, u->next);
+	kvm_arch->slot_commit(u->kvm, u->old, u->new, u->change);
+	free_old(u);
+	return 0;
+}
+
+/* What can be said of a region without looking at the slots that are there. */
+static int check_region(const struct kvm_userspace_memory_region *r)
+{
+	u32 as_id = r->slot >> SLOT_AS_SHIFT;
+	u16 id = r->slot;
+
+	if (r->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | kvm_arch->slot_flags))
+		return -EINVAL;
+	if ((r->memory_size | r->guest_phys_addr | r->userspace_addr) & ~PAGE_MASK)
+		return -EINVAL;
+	if (r->memory_size != (unsigned long)r->memory_size ||
+	    r->memory_size >> PAGE_SHIFT > SLOT_MAX_PAGES)
+		return -EINVAL;
+	if (r->userspace_addr != (unsigned long)r->userspace_addr ||
+	    r->userspace_addr != untagged_addr(r->userspace_addr) ||
+	    !access_ok((void __user *)(unsigned long)r->userspace_addr, r->memory_size))
+		return -EINVAL;
+	if (as_id >= kvm_arch->address_spaces || id >= KVM_USER_SLOTS + KVM_INTERNAL_SLOTS)
+		return -EINVAL;
+	if (r->guest_phys_addr + r->memory_size < r->guest_phys_addr)
+		return -EINVAL;
+	return 0;
+}
+
+static int apply(struct kvm *kvm, const struct kvm_slot *want)
+{
+	struct kvm_slots *slots = kvm_slots(kvm, want->as_id);
+	struct slot_update u = {
+		.kvm	= kvm,
+		.as_id	= want->as_id,
+		.old	= kvm_slots_by_id(slots, want->id),
+	};
+	int change = kvm_slot_change_of(u.old, want);
+	int r;
+
+	if (change == SLOT_SAME)
+		return 0;
+	if (change < 0)
+		return change;
+	u.change = change;
+	if ((change == SLOT_CREATE || change == SLOT_MOVE) &&
+	    kvm_slots_overlap(slots, want->base_gfn, want->npages, u.old))
+		return -EEXIST;
+
+	if (change != SLOT_DELETE) {
+		u.new = kmemdup(want, sizeof(*want), GFP_KERNEL_ACCOUNT);
+		if (!u.new)
+			return -ENOMEM;
+		if (change == SLOT_FLAGS)
+			u.new->arch = u.old->arch;
+	}
+	r = change_slot(&u);
+	if (r)
+		kfree(u.new);
+	return r;
+}
+
+int kvm_set_memory_region(struct kvm *kvm, const struct kvm_userspace_memory_region *region)
+{
+	int r = check_region(region);
+	struct kvm_slot want = {
+		.base_gfn	= gpa_to_gfn(region->guest_phys_addr),
+		.npages		= region->memory_size >> PAGE_SHIFT,
+		.hva		= region->userspace_addr,
+		.flags		= region->flags,
+		.id		= (u16)region->slot,
+		.as_id		= region->slot >> SLOT_AS_SHIFT,
+	};
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	return r ?: apply(kvm, &want);
+}
+EXPORT_SYMBOL_GPL(kvm_set_memory_region);
+
+/* KVM_SET_USER_MEMORY_REGION: the ids above are the architecture's own. */
+long kvm_vm_set_memory_region(struct kvm *kvm, struct kvm_arg *arg)
+{
+	const struct kvm_userspace_memory_region *region = arg->data;
+
+	if ((u16)region->slot >= KVM_USER_SLOTS)
+		return -EINVAL;
+	return kvm_set_memory_region(kvm, region);
+}
+
+/* Callers: the VM is being made or unmade; nobody else has it. */
+int kvm_slots_init(struct kvm *kvm)
+{
+	int i;
+
+	kvm->slots_generation = 2;	/* no table has number 0, so no zeroed cache is taken for a filled one */
+	for (i = 0; i < KVM_ADDRESS_SPACES; i++) {
+		struct kvm_slots *empty = alloc_table(0);
+
+		if (!empty)
+			goto fail;
+		empty->generation = kvm->slots_generation;
+		rcu_assign_pointer(kvm->slots[i], empty);
+	}
+	return 0;
+
+fail:
+	kvm_slots_destroy(kvm);
+	return -ENOMEM;
+}
+
+void kvm_slots_destroy(struct kvm *kvm)
+{
+	struct kvm_slots *slots;
+	struct kvm_slot *slot;
+	unsigned int n;
+	int i;
+
+	for (i = 0; i < KVM_ADDRESS_SPACES; i++) {
+		slots = rcu_dereference_protected(kvm->slots[i], true);
+		if (!slots)
+			continue;
+		kvm_for_each_slot(slot, n, slots) {
+			kvm_arch->slot_free(kvm, slot);
+			free_slot(slot);
+		}
+		RCU_INIT_POINTER(kvm->slots[i], NULL);
+		kvfree(slots);
+	}
+}
