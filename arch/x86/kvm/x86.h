@@ -131,7 +131,7 @@ struct x86_vcpu {
 	/* Events (events.c). */
 	struct x86_events	events;
 	int			mp_state;	/* KVM_MP_STATE_*; others look at it for wake-ups: READ/WRITE_ONCE */
-	bool			hlt_yielded;
+	bool			preempted_in_kernel;	/* as of the last vcpu_put; read by others as a hint */
 
 	/* What user space must answer before the guest goes on; io.c, insn.c. */
 	int			(*complete_user)(struct kvm_vcpu *vcpu);

@@ -104,6 +104,9 @@ bool irqchip_timer_pending(struct kvm_vcpu *vcpu);	/* something that would unblo
 void irqchip_vcpu_moved(struct kvm_vcpu *vcpu);		/* runs on another CPU now: hrtimers follow */
 bool irqchip_nmi_from_pit(struct kvm_vcpu *vcpu);
 bool lapic_accepts_extint(struct kvm_vcpu *vcpu);
+void lapic_set_sipi_vector(struct kvm_vcpu *vcpu, u8 vector);	/* KVM_SET_VCPU_EVENTS; nothing without a LAPIC */
+/* Split irqchip: the PIC of user space has @vector to deliver (KVM_INTERRUPT). 0, or -EEXIST when one waits. */
+int lapic_user_extint(struct kvm_vcpu *vcpu, u8 vector);
 
 /* INIT and SIPI: pending? Take them: resets the vCPU, starts it; call with vCPU loaded. 0 or -errno. */
 bool lapic_init_sipi_pending(struct kvm_vcpu *vcpu);

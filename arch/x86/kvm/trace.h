@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tracepoints kvm:* that only x86 has. perf, trace-cmd and bpftrace know them by these names and fields.
+ */
+#if !defined(KVM_X86_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define KVM_X86_TRACE_H
+
+#include <linux/tracepoint.h>
+#include <asm/svm.h>
+#include <asm/vmx.h>
+
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM kvm
+
+#define KVM_ISA_VMX	1
+#define KVM_ISA_SVM	2
+
+#define kvm_exit_name(isa, reason)							\
+	((isa) == KVM_ISA_VMX ? __print_symbolic((reason) & 0xffff, VMX_EXIT_REASONS)	\
+			      : __print_symbolic(reason, SVM_EXIT_REASONS))
+
+TRACE_EVENT(kvm_entry,
+	TP_PROTO(unsigned int vcpu_id, unsigned long rip),
+	TP_ARGS(vcpu_id, rip),
+	TP_STRUCT__entry(
+		__field(unsigned int, vcpu_id)
+		__field(unsigned long, rip)
+	),
+	TP_fast_assign(
+		__entry->vcpu_id = vcpu_id;
+		__entry->rip = rip;
+	),
+	TP_printk("vcpu %u, rip 0x%lx", __entry->vcpu_id, __entry->rip)
+);
+
+TRACE_EVENT(kvm_exit,
+	TP_PROTO(unsigned int vcpu_id, unsigned long rip, u32 isa, const struct x86_exit_info *info),
+	TP_ARGS(vcpu_id, rip, isa, info),
+	TP_STRUCT__entry(
+		__field(unsigned int, exit_reason)
+		__field(unsigned long, guest_rip)
+		__field(u32, isa)
+		__field(u64, info1)
+		__field(u64, info2)
+		__field(u32, intr_info)
+		__field(u32, error_code)
+		__field(unsigned int, vcpu_id)
+	),
+	TP_fast_assign(
+		__entry->exit_reason = info->reason;
+		__entry->guest_rip = rip;
+		__entry->isa = isa;
+		__entry->info1 = info->info1;
+		__entry->info2 = info->info2;
+		__entry->intr_info = info->intr_info;
+		__entry->error_code = info->error_code;
+		__entry->vcpu_id = vcpu_id;
+	),
+	TP_printk("vcpu %u reason %s rip 0x%lx info1 0x%016llx info2 0x%016llx intr_info 0x%08x error_code 0x%08x",
+		  __entry->vcpu_id, kvm_exit_name(__entry->isa, __entry->exit_reason), __entry->guest_rip,
+		  __entry->info1, __entry->info2, __entry->intr_info, __entry->error_code)
+);
+
+TRACE_EVENT(kvm_hypercall,
+	TP_PROTO(unsigned long nr, unsigned long a0, unsigned long a1, unsigned long a2, unsigned long a3),
+	TP_ARGS(nr, a0, a1, a2, a3),
+	TP_STRUCT__entry(
+		__field(unsigned long, nr)
+		__field(unsigned long, a0)
+		__field(unsigned long, a1)
+		__field(unsigned long, a2)
+		__field(unsigned long, a3)
+	),
+	TP_fast_assign(
+		__entry->nr = nr;
+		__entry->a0 = a0;
+		__entry->a1 = a1;
+		__entry->a2 = a2;
+		__entry->a3 = a3;
+	),
+	TP_printk("nr 0x%lx a0 0x%lx a1 0x%lx a2 0x%lx a3 0x%lx",
+		  __entry->nr, __entry->a0, __entry->a1, __entry->a2, __entry->a3)
+);
+
+#define KVM_PIO_IN	0
+#define KVM_PIO_OUT	1
+
+TRACE_EVENT(kvm_pio,
+	TP_PROTO(unsigned int rw, unsigned int port, unsigned int size, unsigned int count, const void *data),
+	TP_ARGS(rw, port, size, count, data),
+	TP_STRUCT__entry(
+		__field(unsigned int, rw)
+		__field(unsigned int, port)
+		__field(unsigned int, size)
+		__field(unsigned int, count)
+		__field(unsigned int, val)
+	),
+	TP_fast_assign(
+		__entry->rw = rw;
+		__entry->port = port;
+		__entry->size = size;
+		__entry->count = count;
+		__entry->val = 0;
+		memcpy(&__entry->val, data, min(size, 4u));
+	),
+	TP_printk("pio_%s at 0x%x size %d count %d val 0x%x", __entry->rw ? "write" : "read", __entry->port,
+		  __entry->size, __entry->count, __entry->val)
+);
+
+TRACE_EVENT(kvm_cpuid,
+	TP_PROTO(unsigned int function, unsigned int index, unsigned long rax, unsigned long rbx, unsigned long rcx,
+		 unsigned long rdx, bool found, bool used_max_basic),
+	TP_ARGS(function, index, rax, rbx, rcx, rdx, found, used_max_basic),
+	TP_STRUCT__entry(
+		__field(unsigned int, function)
+		__field(unsigned int, index)
+		__field(unsigned long, rax)
+		__field(unsigned long, rbx)
+		__field(unsigned long, rcx)
+		__field(unsigned long, rdx)
+		__field(bool, found)
+		__field(bool, used_max_basic)
+	),
+	TP_fast_assign(
+		__entry->function = function;
+		__entry->index = index;
+		__entry->rax = rax;
+		__entry->rbx = rbx;
+		__entry->rcx = rcx;
+		__entry->rdx = rdx;
+		__entry->found = found;
+		__entry->used_max_basic = used_max_basic;
+	),
+	TP_printk("func %x idx %x rax %lx rbx %lx rcx %lx rdx %lx, cpuid entry %s%s", __entry->function,
+		  __entry->index, __entry->rax, __entry->rbx, __entry->rcx, __entry->rdx,
+		  __entry->found ? "found" : "not found", __entry->used_max_basic ? ", used max basic" : "")
+);
+
+TRACE_EVENT(kvm_msr,
+	TP_PROTO(unsigned int write, u32 ecx, u64 data, bool exception),
+	TP_ARGS(write, ecx, data, exception),
+	TP_STRUCT__entry(
+		__field(unsigned int, write)
+		__field(u32, ecx)
+		__field(u64, data)
+		__field(u8, exception)
+	),
+	TP_fast_assign(
+		__entry->write = write;
+		__entry->ecx = ecx;
+		__entry->data = data;
+		__entry->exception = exception;
+	),
+	TP_printk("msr_%s %x = 0x%llx%s", __entry->write ? "write" : "read", __entry->ecx, __entry->data,
+		  __entry->exception ? " (#GP)" : "")
+);
+
+TRACE_EVENT(kvm_cr,
+	TP_PROTO(unsigned int rw, unsigned int cr, unsigned long val),
+	TP_ARGS(rw, cr, val),
+	TP_STRUCT__entry(
+		__field(unsigned int, rw)
+		__field(unsigned int, cr)
+		__field(unsigned long, val)
+	),
+	TP_fast_assign(
+		__entry->rw = rw;
+		__entry->cr = cr;
+		__entry->val = val;
+	),
+	TP_printk("cr_%s %x = 0x%lx", __entry->rw ? "write" : "read", __entry->cr, __entry->val)
+);
+
+TRACE_EVENT(kvm_inj_virq,
+	TP_PROTO(unsigned int vector, bool soft, bool reinjected),
+	TP_ARGS(vector, soft, reinjected),
+	TP_STRUCT__entry(
+		__field(unsigned int, vector)
+		__field(bool, soft)
+		__field(bool, reinjected)
+	),
+	TP_fast_assign(
+		__entry->vector = vector;
+		__entry->soft = soft;
+		__entry->reinjected = reinjected;
+	),
+	TP_printk("%s 0x%x%s", __entry->soft ? "Soft/INTn" : "IRQ", __entry->vector,
+		  __entry->reinjected ? " [reinjected]" : "")
+);
+
+TRACE_EVENT(kvm_inj_exception,
+	TP_PROTO(unsigned int exception, bool has_error, unsigned int error_code, bool reinjected),
+	TP_ARGS(exception, has_error, error_code, reinjected),
+	TP_STRUCT__entry(
+		__field(u8, exception)
+		__field(u8, has_error)
+		__field(u32, error_code)
+		__field(bool, reinjected)
+	),
+	TP_fast_assign(
+		__entry->exception = exception;
+		__entry->has_error = has_error;
+		__entry->error_code = error_code;
+		__entry->reinjected = reinjected;
+	),
+	TP_printk("#%u (0x%x)%s", __entry->exception, __entry->has_error ? __entry->error_code : 0,
+		  __entry->reinjected ? " [reinjected]" : "")
+);
+
+TRACE_EVENT(kvm_page_fault,
+	TP_PROTO(unsigned int vcpu_id, unsigned long rip, u64 fault_address, u64 error_code),
+	TP_ARGS(vcpu_id, rip, fault_address, error_code),
+	TP_STRUCT__entry(
+		__field(unsigned int, vcpu_id)
+		__field(unsigned long, guest_rip)
+		__field(u64, fault_address)
+		__field(u64, error_code)
+	),
+	TP_fast_assign(
+		__entry->vcpu_id = vcpu_id;
+		__entry->guest_rip = rip;
+		__entry->fault_address = fault_address;
+		__entry->error_code = error_code;
+	),
+	TP_printk("vcpu %u rip 0x%lx address 0x%016llx error_code 0x%llx", __entry->vcpu_id, __entry->guest_rip,
+		  __entry->fault_address, __entry->error_code)
+);
+
+TRACE_EVENT(kvm_emulate_insn,
+	TP_PROTO(unsigned long rip, u32 csbase, const u8 *insn, u8 len, u8 flags, bool failed),
+	TP_ARGS(rip, csbase, insn, len, flags, failed),
+	TP_STRUCT__entry(
+		__field(__u64, rip)
+		__field(__u32, csbase)
+		__field(__u8, len)
+		__array(__u8, insn, 15)
+		__field(__u8, flags)
+		__field(__u8, failed)
+	),
+	TP_fast_assign(
+		__entry->csbase = csbase;
+		__entry->len = len;
+		__entry->rip = rip;
+		memcpy(__entry->insn, insn, 15);
+		__entry->flags = flags;
+		__entry->failed = failed;
+	),
+	TP_printk("%x:%llx:%s%s", __entry->csbase, __entry->rip,
+		  __print_hex(__entry->insn, min_t(int, __entry->len, 15)), __entry->failed ? " failed" : "")
+);
+
+#endif /* KVM_X86_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH ../../arch/x86/kvm
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
