@@ -48,12 +48,21 @@ run: setup
 	$(MAKE) modules
 	tools/machine/machine svm tools/machine/jobs/boot-guest
 
+# All tests. SUITES= names those to run, such as "unit selftests"; see tools/testing/check.
+check: setup
+	$(MAKE) modules
+	tools/testing/check $(SUITES)
+
 clean:
 	$(KMAKE) clean
+	for dir in $(wildcard tools/testing/unit/Makefile tools/testing/selftests/kvm/Makefile); do \
+		$(MAKE) -s -C $$(dirname $$dir) clean || exit; \
+	done
 
 help:
 	@echo 'make                    build kvm.ko, kvm-amd.ko and kvm-intel.ko (those that have sources)'
 	@echo 'make run                boot a guest on them in an emulated machine, and show its console'
+	@echo 'make check              all tests; SUITES="unit boots" runs those alone'
 	@echo 'make setup              install what building and testing need and is not there'
 	@echo 'make modules_install    install them into updates/ of the kernel they were built for'
 	@echo 'make modules_uninstall  take them away again: the modules of the distribution are back'
@@ -63,4 +72,4 @@ help:
 	@echo 'KDIR=DIR                the kernel headers to build against, now: $(KDIR)'
 	@echo 'V=1                     show the commands;  C=0: without sparse;  W=0: fewer warnings'
 
-.PHONY: all modules setup run modules_install modules_uninstall clean help $(single)
+.PHONY: all modules setup run check modules_install modules_uninstall clean help $(single)
