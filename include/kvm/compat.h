@@ -14,4 +14,11 @@
 #error "this KVM is built for Linux 6.1 and later"
 #endif
 
+/* get_user_pages(): a signal of any kind ends the wait, not only a fatal one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define KVM_FOLL_INTERRUPTIBLE	FOLL_INTERRUPTIBLE
+#else
+#define KVM_FOLL_INTERRUPTIBLE	0
+#endif
+
 #endif /* KVM_COMPAT_H */
