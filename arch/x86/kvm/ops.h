@@ -99,6 +99,7 @@ struct kvm_x86_ops {
 	void	(*set_cr0)(struct kvm_vcpu *vcpu, unsigned long cr0);
 	void	(*set_cr4)(struct kvm_vcpu *vcpu, unsigned long cr4);
 	void	(*set_efer)(struct kvm_vcpu *vcpu, u64 efer);
+	void	(*cr3_changed)(struct kvm_vcpu *vcpu);		/* v->cr3 is new: tell the hardware */
 	void	(*set_dr7)(struct kvm_vcpu *vcpu, unsigned long dr7);
 	void	(*sync_drs)(struct kvm_vcpu *vcpu);	/* hardware's DRs into v->db, dr6, dr7 */
 	/* The root of the second-level (or shadow) tables and its level; and the guest's cr3 with it. */

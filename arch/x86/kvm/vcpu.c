@@ -6,9 +6,7 @@
 #include <asm/nospec-branch.h>
 #include "x86.h"
 #include "vm.h"
-#include "trace.h"
-
-#define X86_PIO_PAGE	1	/* page of the vCPU's mmap that holds the data of KVM_EXIT_IO */
+#include "io.h"
 
 int x86_vcpu_precreate(struct kvm *kvm, unsigned int id)
 {

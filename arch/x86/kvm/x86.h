@@ -43,6 +43,12 @@ enum x86_seg_index {
 	SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR, SEG_LDTR, NR_SEGS,
 };
 
+/* Debug registers (SDM vol 3, 17.2), of a guest without RTM. */
+#define DR6_WRITABLE	0xe00fUL
+#define DR7_ENABLE_BITS	0xffUL
+#define DR7_FIXED_1	0x400UL
+#define DR7_WRITABLE	0xffff23ffUL
+
 /* Requests of x86 beside the core's. */
 #define X86_REQ(n)		(KVM_REQ_ARCH + (n))
 #define KVM_REQ_EVENT		X86_REQ(0)	/* something to inject may have come, or become possible */
@@ -136,7 +142,12 @@ struct x86_vcpu {
 	/* What user space must answer before the guest goes on; io.c, insn.c. */
 	int			(*complete_user)(struct kvm_vcpu *vcpu);
 	struct x86_insn		*insn;
-	void			*pio_data;	/* the page user space maps at KVM_PIO_PAGE_OFFSET */
+	void			*pio_data;	/* the page that user space maps behind kvm_run, for KVM_EXIT_IO */
+	struct {
+		unsigned long	linear_rip;
+		u16		port;
+		u8		size;
+	} pio;					/* the IN that user space answers */
 
 	struct x86_mmu		mmu;
 	struct lapic		*lapic;		/* NULL without an in-kernel LAPIC */
@@ -349,6 +360,8 @@ int x86_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa, unsigned int len, const voi
 /* CPUID, HLT, hypercall, XSETBV, ... exits that both backends have: whole handlers (exits.c). */
 int x86_exit_cpuid(struct kvm_vcpu *vcpu);
 int x86_exit_hlt(struct kvm_vcpu *vcpu);
+int x86_halt(struct kvm_vcpu *vcpu);		/* after the skip */
+long x86_do_hypercall(struct kvm_vcpu *vcpu);	/* without the skip; value for RAX */
 int x86_exit_hypercall(struct kvm_vcpu *vcpu);
 int x86_exit_xsetbv(struct kvm_vcpu *vcpu);
 int x86_exit_rdpmc(struct kvm_vcpu *vcpu);

@@ -107,6 +107,9 @@ bool lapic_accepts_extint(struct kvm_vcpu *vcpu);
 void lapic_set_sipi_vector(struct kvm_vcpu *vcpu, u8 vector);	/* KVM_SET_VCPU_EVENTS; nothing without a LAPIC */
 /* Split irqchip: the PIC of user space has @vector to deliver (KVM_INTERRUPT). 0, or -EEXIST when one waits. */
 int lapic_user_extint(struct kvm_vcpu *vcpu, u8 vector);
+bool lapic_user_extint_ready(struct kvm_vcpu *vcpu);	/* none waits, and the LAPIC would take one */
+/* Split irqchip: the vector that KVM_REQ_IOAPIC_EOI_EXIT is about. */
+int lapic_pending_eoi_vector(struct kvm_vcpu *vcpu);
 
 /* INIT and SIPI: pending? Take them: resets the vCPU, starts it; call with vCPU loaded. 0 or -errno. */
 bool lapic_init_sipi_pending(struct kvm_vcpu *vcpu);

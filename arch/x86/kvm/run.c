@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_RUN on x86: the loop around the guest.
+ *
+ *	finish what user space was asked	complete_user
+ *	loop:	not runnable?			wait: halted, or an AP before its SIPI
+ *		serve requests, inject events	preemption on: may sleep
+ *		prepare, irqs off, mode IN_GUEST, look at requests once more
+ *		the guest			backend's enter
+ *		irqs on, exit handler		preemption on, srcu held
+ *		signals, resched, IRQ window	between two entries
+ *
+ * Whoever makes a request sets the bit, then looks at vcpu->mode; the vCPU sets its mode, then looks at the bits: one of
+ * the two sees the other. So after IN_GUEST is set nothing that another thread may change is read but the requests.
+ */
+#include <linux/hw_breakpoint.h>
+#include <linux/kernel.h>
+#include <linux/sched/signal.h>
+#include <kvm/host_work.h>
+#include <kvm/trace.h>
+#include "guest_context.h"
+#include "trace.h"
+#include "vm.h"
+#include "x86.h"
+
+/*
+ * Requests: one row each. A function returns EXIT_RESUME to go on with the entry, else what KVM_RUN shall return.
+ */
+static int req_dead(struct kvm_vcpu *vcpu)
+{
+	return -EIO;
+}
+
+static int req_triple_fault(struct kvm_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return EXIT_TO_USER;
+}
+
+static int req_eoi_exit(struct kvm_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+	vcpu->run->eoi.vector = lapic_pending_eoi_vector(vcpu);
+	return EXIT_TO_USER;
+}
+
+static int req_mmu_reload(struct kvm_vcpu *vcpu)
+{
+	mmu_unload(vcpu);
+	return EXIT_RESUME;
+}
+
+static int req_masterclock(struct kvm_vcpu *vcpu)
+{
+	kvmclock_master_update(vcpu->kvm);
+	return EXIT_RESUME;
+}
+
+static int req_clock(struct kvm_vcpu *vcpu)
+{
+	kvmclock_update(vcpu);
+	return EXIT_RESUME;
+}
+
+static int req_steal(struct kvm_vcpu *vcpu)
+{
+	pv_steal_update(vcpu);
+	return EXIT_RESUME;
+}
+
+static int req_flush(struct kvm_vcpu *vcpu)
+{
+	to_x86(vcpu)->stat.tlb_flush++;
+	x86_op(flush_tlb)(vcpu, FLUSH_ALL, 0);
+	return EXIT_RESUME;
+}
+
+static int req_flush_current(struct kvm_vcpu *vcpu)
+{
+	to_x86(vcpu)->stat.tlb_flush++;
+	x86_op(flush_tlb)(vcpu, FLUSH_CURRENT, 0);
+	return EXIT_RESUME;
+}
+
+static int req_flush_guest(struct kvm_vcpu *vcpu)
+{
+	to_x86(vcpu)->stat.tlb_flush++;
+	x86_op(flush_tlb)(vcpu, FLUSH_GUEST, 0);
+	return EXIT_RESUME;
+}
+
+static int req_nmi(struct kvm_vcpu *vcpu)
+{
+	kvm_request(vcpu, KVM_REQ_EVENT);
+	return EXIT_RESUME;
+}
+
+static int req_nothing(struct kvm_vcpu *vcpu)
+{
+	return EXIT_RESUME;
+}
+
+/* In the order in which they are served: the clock before its pages, the root before the flush of what it left. */
+static const struct {
+	unsigned int	req;
+	int		(*serve)(struct kvm_vcpu *vcpu);
+} requests[] = {
+	{ KVM_REQ_VM_DEAD | KVM_REQ_NO_CLEAR,	req_dead },
+	{ KVM_REQ_MMU_RELOAD,			req_mmu_reload },
+	{ KVM_REQ_MASTERCLOCK,			req_masterclock },
+	{ KVM_REQ_CLOCK_UPDATE,			req_clock },
+	{ KVM_REQ_STEAL_UPDATE,			req_steal },
+	{ KVM_REQ_TLB_FLUSH,			req_flush },
+	{ KVM_REQ_TLB_FLUSH_CURRENT,		req_flush_current },
+	{ KVM_REQ_TLB_FLUSH_GUEST,		req_flush_guest },
+	{ KVM_REQ_TRIPLE_FAULT,			req_triple_fault },
+	{ KVM_REQ_IOAPIC_EOI_EXIT,		req_eoi_exit },
+	{ KVM_REQ_NMI,				req_nmi },
+	{ KVM_REQ_SCAN_IOAPIC,			req_nothing },
+	{ KVM_REQ_OUTSIDE,			req_nothing },
+	{ KVM_REQ_UNBLOCK,			req_nothing },
+};
+
+static int serve_requests(struct kvm_vcpu *vcpu)
+{
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+		if (!kvm_request_take(vcpu, requests[i].req))
+			continue;
+		r = requests[i].serve(vcpu);
+		if (r != EXIT_RESUME)
+			return r;
+	}
+	return EXIT_RESUME;
+}
+
+/* User space has asked for an exit as soon as an interrupt could be delivered. */
+static bool window_wanted(struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->run->request_interrupt_window) && !irqchip_full(vcpu->kvm);
+}
+
+static bool ready_for_interrupt(struct kvm_vcpu *vcpu)
+{
+	struct kvm *kvm = vcpu->kvm;
+
+	if (irqchip_full(kvm))
+		return true;
+	if (irqchip_has_lapic(kvm) && !lapic_user_extint_ready(vcpu))
+		return false;
+	return x86_irq_window_open(vcpu);
+}
+
+static int prepare_events(struct kvm_vcpu *vcpu, bool *immediate_exit)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	int r;
+
+	v->stat.req_event++;
+	if (v->lapic) {
+		r = lapic_accept_init_sipi(vcpu);
+		if (r < 0)
+			return r;
+		if (v->mp_state != KVM_MP_STATE_RUNNABLE)
+			return 0;	/* stopped by INIT */
+	}
+	r = x86_inject_events(vcpu, immediate_exit);
+	if (r)
+		return r;
+	if (window_wanted(vcpu))
+		x86_op(want_irq_window)(vcpu);
+	if (v->lapic) {
+		x86_op(update_cr8_intercept)(vcpu, lapic_get_tpr(vcpu), irqchip_highest_irr(vcpu));
+		lapic_pv_eoi_before_entry(vcpu);
+	}
+	return 0;
+}
+
+/* The guest's breakpoints, or those of user space's debugger, into the hardware. DR6 and DR7 are the backend's. */
+static void load_debug_registers(struct x86_vcpu *v)
+{
+	set_debugreg(0, 7);
+	set_debugreg(v->eff_db[0], 0);
+	set_debugreg(v->eff_db[1], 1);
+	set_debugreg(v->eff_db[2], 2);
+	set_debugreg(v->eff_db[3], 3);
+}
+
+static bool uses_debug_registers(const struct x86_vcpu *v)
+{
+	return (v->vcpu.guest_debug & KVM_GUESTDBG_USE_HW_BP) || (v->dr7 & DR7_ENABLE_BITS);
+}
+
+void x86_host_debug_restore(struct kvm_vcpu *vcpu)
+{
+	/* A stale DR6 of the guest must not be taken for the cause of a host #DB. */
+	set_debugreg(0, 6);
+}
+
+/* Context: irqs off, mode IN_GUEST. */
+static enum x86_fastpath enter_and_exit(struct kvm_vcpu *vcpu, bool immediate_exit)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	enum x86_fastpath fastpath;
+	bool debug;
+
+	if (immediate_exit)
+		kvm_request(vcpu, KVM_REQ_EVENT);
+	fpregs_assert_state_consistent();
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	debug = uses_debug_registers(v);
+	if (unlikely(debug))
+		load_debug_registers(v);
+
+	guest_time_enter();
+	do {
+		fastpath = x86_op(enter)(vcpu, immediate_exit);
+	} while (fastpath == FASTPATH_REENTER && !kvm_request_pending(vcpu) && !kvm_host_work_pending());
+
+	if (unlikely(v->dr_dirty))
+		x86_cold(sync_drs)(vcpu);
+	/* The host's own breakpoints back, if it has any; else what the guest left does no harm while DR7 is 0. */
+	if (unlikely(debug) && hw_breakpoint_active())
+		hw_breakpoint_restore();
+	return fastpath;
+}
+
+/* The last look before the entry: irqs off, mode IN_GUEST. */
+static bool must_stay_out(struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->mode) == VCPU_EXITING || kvm_request_pending(vcpu) || kvm_host_work_pending();
+}
+
+static void leave_guest_mode(struct kvm_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
+	smp_wmb();	/* whoever waits for OUTSIDE sees what we did in the guest */
+}
+
+static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	enum x86_fastpath fastpath;
+
+	preempt_disable();
+	x86_op(prepare_switch)(vcpu);
+	local_irq_disable();
+	/* Pairs with the barrier between setting a request and reading mode in kvm_vcpu_kick() and its like. */
+	smp_store_mb(vcpu->mode, VCPU_IN_GUEST);
+	kvm_vcpu_srcu_unlock(vcpu);
+	if (must_stay_out(vcpu)) {
+		leave_guest_mode(vcpu);
+		local_irq_enable();
+		preempt_enable();
+		kvm_vcpu_srcu_lock(vcpu);
+		x86_op(cancel_injection)(vcpu);
+		return EXIT_RESUME;
+	}
+	fastpath = enter_and_exit(vcpu, immediate_exit);
+	leave_guest_mode(vcpu);
+	x86_op(handle_exit_irqoff)(vcpu);
+	v->stat.exits++;
+	/* A tick that was due is taken in this window, and charged to the guest. */
+	local_irq_enable();
+	local_irq_disable();
+	guest_time_exit();
+	local_irq_enable();
+	preempt_enable();
+	kvm_vcpu_srcu_lock(vcpu);
+	lapic_pv_eoi_after_exit(vcpu);
+	return x86_op(handle_exit)(vcpu, fastpath);
+}
+
+/* One round: requests, events, the guest, its exit. EXIT_RESUME: go on. */
+static int enter_guest(struct kvm_vcpu *vcpu)
+{
+	bool immediate_exit = false;
+	int r;
+
+	if (kvm_request_pending(vcpu)) {
+		r = serve_requests(vcpu);
+		if (r != EXIT_RESUME)
+			return r;
+	}
+	if (kvm_request_take(vcpu, KVM_REQ_EVENT) || window_wanted(vcpu)) {
+		r = prepare_events(vcpu, &immediate_exit);
+		if (r)
+			return r;
+		if (to_x86(vcpu)->mp_state != KVM_MP_STATE_RUNNABLE)
+			return EXIT_RESUME;
+	}
+	r = mmu_load(vcpu);
+	if (unlikely(r)) {
+		x86_op(cancel_injection)(vcpu);
+		return r;
+	}
+	return run_guest_once(vcpu, immediate_exit);
+}
+
+static bool has_events(struct kvm_vcpu *vcpu)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	struct x86_events *e = &v->events;
+
+	if (e->exception.pending || e->exception.injected || kvm_request_test(vcpu, KVM_REQ_TRIPLE_FAULT))
+		return true;
+	if (v->pv.unhalted)
+		return true;
+	if ((e->nmi_pending || atomic_read(&e->nmi_queued)) && x86_op(nmi_allowed)(vcpu))
+		return true;
+	if (e->interrupt.injected)
+		return true;
+	return irqchip_has_interrupt(vcpu) && x86_op(interrupt_allowed)(vcpu);
+}
+
+/* Context: the vCPU's own thread, loaded. */
+bool x86_vcpu_runnable(struct kvm_vcpu *vcpu)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+
+	if (v->mp_state == KVM_MP_STATE_RUNNABLE)
+		return true;
+	if (v->lapic && lapic_init_sipi_pending(vcpu))
+		return true;
+	if (v->mp_state != KVM_MP_STATE_HALTED)
+		return false;
+	return irqchip_timer_pending(vcpu) || has_events(vcpu);
+}
+
+/* Context: any thread; a guess for directed yield. */
+bool x86_vcpu_wanted(struct kvm_vcpu *vcpu)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+
+	return READ_ONCE(v->pv.unhalted) || kvm_request_test(vcpu, KVM_REQ_NMI) ||
+	       kvm_request_test(vcpu, KVM_REQ_EVENT);
+}
+
+/* Not to be run now: sleep until something comes, then find out what it was. */
+static int wait_runnable(struct kvm_vcpu *vcpu)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	int r;
+
+	if (!x86_vcpu_runnable(vcpu)) {
+		kvm_vcpu_srcu_unlock(vcpu);
+		if (v->mp_state == KVM_MP_STATE_HALTED)
+			kvm_vcpu_halt(vcpu);
+		else
+			kvm_vcpu_block(vcpu);
+		kvm_vcpu_srcu_lock(vcpu);
+	}
+	if (v->lapic) {
+		r = lapic_accept_init_sipi(vcpu);
+		if (r < 0)
+			return r;
+		irqchip_deliver_timers(vcpu);
+	}
+	if (v->mp_state == KVM_MP_STATE_HALTED && has_events(vcpu)) {
+		v->pv.unhalted = false;
+		WRITE_ONCE(v->mp_state, KVM_MP_STATE_RUNNABLE);
+	}
+	return EXIT_RESUME;
+}
+
+static int between_entries(struct kvm_vcpu *vcpu)
+{
+	int r;
+
+	kvm_request_drop(vcpu, KVM_REQ_UNBLOCK);
+	if (to_x86(vcpu)->lapic)
+		irqchip_deliver_timers(vcpu);
+	if (window_wanted(vcpu) && ready_for_interrupt(vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		to_x86(vcpu)->stat.request_irq_exits++;
+		return EXIT_TO_USER;
+	}
+	if (likely(!kvm_host_work_pending()))
+		return EXIT_RESUME;
+	kvm_vcpu_srcu_unlock(vcpu);
+	r = kvm_host_work(vcpu);
+	kvm_vcpu_srcu_lock(vcpu);
+	if (r == -EINTR)
+		to_x86(vcpu)->stat.signal_exits++;
+	return r ? r : EXIT_RESUME;
+}
+
+static int run_loop(struct kvm_vcpu *vcpu)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	int r;
+
+	for (;;) {
+		if (likely(v->mp_state == KVM_MP_STATE_RUNNABLE))
+			r = enter_guest(vcpu);
+		else if (kvm_request_test(vcpu, KVM_REQ_VM_DEAD))
+			r = -EIO;
+		else
+			r = wait_runnable(vcpu);
+		if (r != EXIT_RESUME)
+			return r;
+		r = between_entries(vcpu);
+		if (r != EXIT_RESUME)
+			return r;
+	}
+}
+
+/* An AP that was never started gives its thread back after each wait, so that user space can set its state. */
+static int wait_for_sipi(struct kvm_vcpu *vcpu)
+{
+	int r;
+
+	if (READ_ONCE(vcpu->run->immediate_exit))
+		return -EINTR;
+	kvm_vcpu_srcu_unlock(vcpu);
+	kvm_vcpu_block(vcpu);
+	kvm_vcpu_srcu_lock(vcpu);
+	r = to_x86(vcpu)->lapic ? lapic_accept_init_sipi(vcpu) : 0;
+	if (r < 0)
+		return r;
+	if (signal_pending(current)) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		to_x86(vcpu)->stat.signal_exits++;
+		return -EINTR;
+	}
+	return -EAGAIN;
+}
+
+/* What user space has left in kvm_run for us. */
+static int take_from_run(struct kvm_vcpu *vcpu)
+{
+	int r = x86_sync_regs_load(vcpu);
+
+	if (r)
+		return r;
+	if (!to_x86(vcpu)->lapic && x86_set_cr8(vcpu, READ_ONCE(vcpu->run->cr8)))
+		return -EINVAL;
+	return 0;
+}
+
+static int complete_and_run(struct kvm_vcpu *vcpu)
+{
+	int (*complete)(struct kvm_vcpu *vcpu) = to_x86(vcpu)->complete_user;
+	int r;
+
+	if (complete) {
+		to_x86(vcpu)->complete_user = NULL;
+		r = complete(vcpu);
+		if (r != EXIT_RESUME)
+			return r;
+	}
+	if (READ_ONCE(vcpu->run->immediate_exit))
+		return -EINTR;
+	return run_loop(vcpu);
+}
+
+static void give_to_run(struct kvm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(x86_rflags(vcpu) & X86_EFLAGS_IF);
+	run->cr8 = x86_get_cr8(vcpu);
+	run->apic_base = to_x86(vcpu)->apic_base;
+	run->flags = 0;
+	run->ready_for_interrupt_injection = ready_for_interrupt(vcpu);
+	x86_sync_regs_store(vcpu);
+}
+
+int x86_vcpu_run(struct kvm_vcpu *vcpu)
+{
+	int r;
+
+	kvm_vcpu_srcu_lock(vcpu);
+	x86_fpu_load(vcpu);
+	vcpu->run->flags = 0;
+	if (to_x86(vcpu)->mp_state == KVM_MP_STATE_UNINITIALIZED) {
+		r = wait_for_sipi(vcpu);
+	} else {
+		r = take_from_run(vcpu);
+		if (!r)
+			r = complete_and_run(vcpu);
+	}
+	x86_fpu_put(vcpu);
+	give_to_run(vcpu);
+	kvm_vcpu_srcu_unlock(vcpu);
+	return r;
+}
