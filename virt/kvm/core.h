@@ -39,4 +39,54 @@ long kvm_vm_signal_msi(struct kvm *kvm, struct kvm_arg *arg);		/* KVM_SIGNAL_MSI
 /* device.c; ARG_INOUT, LOCK_NONE */
 long kvm_vm_create_device(struct kvm *kvm, struct kvm_arg *arg);
 
+/* ioctl.c: what kind of file a request came on decides the table, and who is asked. */
+struct kvm_ioctl_target {
+	struct kvm	*kvm;	/* NULL: /dev/kvm */
+	struct kvm_vcpu	*vcpu;	/* NULL: /dev/kvm or a VM */
+};
+
+extern const struct kvm_ioctl_table kvm_sys_ioctls;	/* system.c */
+extern const struct kvm_ioctl_table kvm_vm_ioctls;	/* vm.c */
+extern const struct kvm_ioctl_table kvm_vcpu_ioctls;	/* vcpu.c */
+int kvm_ioctl_init(const struct kvm_arch_ops *ops);	/* -EINVAL: rows contradict; -ENOMEM */
+void kvm_ioctl_exit(void);
+long kvm_ioctl_dispatch(const struct kvm_ioctl_target *target, struct file *file, unsigned int cmd,
+			unsigned long arg, bool compat);
+
+/* main.c: virtualization on for the first user, off after the last. May sleep. */
+int kvm_hw_get(void);
+void kvm_hw_put(void);
+
+/* system.c */
+extern const struct file_operations kvm_sys_fops;
+
+/* caps.c; @kvm is NULL on the system file */
+int kvm_cap_get(struct kvm *kvm, unsigned int cap);
+
+/* vm.c */
+struct kvm *kvm_vm_create(unsigned long type, int fd);
+extern const struct file_operations kvm_vm_fops;
+
+/* vcpu.c */
+long kvm_vm_create_vcpu(struct kvm *kvm, struct kvm_arg *arg);	/* ARG_VALUE, LOCK_NONE */
+void kvm_vcpus_destroy(struct kvm *kvm);
+#ifdef KVM_PIO_PAGE_OFFSET
+#define KVM_VCPU_PAGES	3	/* kvm_run, port data, coalesced ring */
+#else
+#define KVM_VCPU_PAGES	2	/* kvm_run, coalesced ring */
+#endif
+
+/* request.c */
+int kvm_request_init(void);
+void kvm_request_exit(void);
+
+/* stats.c; the rows' functions return a new file */
+int kvm_stats_init(const struct kvm_arch_ops *ops);
+void kvm_stats_exit(void);
+int kvm_stats_vm_init(struct kvm *kvm, int fd);
+void kvm_stats_vm_exit(struct kvm *kvm);
+void kvm_stats_vcpu_init(struct kvm_vcpu *vcpu);
+long kvm_vm_stats_fd(struct kvm *kvm, struct kvm_arg *arg);		/* ARG_NONE, LOCK_NONE */
+long kvm_vcpu_stats_fd(struct kvm_vcpu *vcpu, struct kvm_arg *arg);	/* ARG_NONE, LOCK_NONE */
+
 #endif /* KVM_CORE_H */
