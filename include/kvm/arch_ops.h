@@ -29,7 +29,7 @@ struct kvm_arch_ops {
 	int	(*vm_init)(struct kvm *kvm, unsigned long type);
 	void	(*vm_release)(struct kvm *kvm);	/* before each vm_destroy; NULL ok */
 	void	(*vm_destroy)(struct kvm *kvm);	/* after the vCPUs are gone */
-	int	(*vm_enable_cap)(struct kvm *kvm, struct kvm_enable_cap *cap);	/* no lock held; NULL ok */
+	int	(*vm_enable_cap)(struct kvm *kvm, struct kvm_enable_cap *cap);	/* kvm->lock held; NULL ok */
 
 	/* vCPU. create: kvm->lock not held. created: it can be found by others from now on. */
 	int	(*vcpu_precreate)(struct kvm *kvm, unsigned int id);	/* kvm->lock held */

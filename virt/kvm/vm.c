@@ -331,6 +331,18 @@ static int enable_halt_poll(struct kvm *kvm, struct kvm_enable_cap *cap)
 	return 0;
 }
 
+static int enable_arch(struct kvm *kvm, struct kvm_enable_cap *cap)
+{
+	int r;
+
+	if (!kvm_arch->vm_enable_cap)
+		return -EINVAL;
+	mutex_lock(&kvm->lock);
+	r = kvm_arch->vm_enable_cap(kvm, cap);
+	mutex_unlock(&kvm->lock);
+	return r;
+}
+
 static const struct {
 	u32	cap;
 	int	(*enable)(struct kvm *kvm, struct kvm_enable_cap *cap);
@@ -348,7 +360,7 @@ static long vm_enable_cap(struct kvm *kvm, struct kvm_arg *arg)
 		if (switches[i].cap == cap->cap)
 			return switches[i].enable(kvm, cap);
 	}
-	return kvm_arch->vm_enable_cap ? kvm_arch->vm_enable_cap(kvm, cap) : -EINVAL;
+	return enable_arch(kvm, cap);
 }
 
 static const struct kvm_ioctl rows[] = {
