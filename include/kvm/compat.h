@@ -14,6 +14,12 @@
 #error "this KVM is built for Linux 6.1 and later"
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
 /* get_user_pages(): a signal of any kind ends the wait, not only a fatal one. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
 #define KVM_FOLL_INTERRUPTIBLE	FOLL_INTERRUPTIBLE
