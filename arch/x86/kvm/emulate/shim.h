@@ -2,9 +2,10 @@
 /*
  * The one door between the emulator and what it is compiled in.
  *
- * The emulator is plain C over fixed-width integers and memcpy. In the kernel those come from kernel headers, in the
- * unit tests from the C library; no other file of this directory includes anything but its own headers. Nothing here
- * touches the FPU: vector and x87 state are reached through the ops of emulate.h alone.
+ * The emulator is plain C over fixed-width integers and memcpy. In the kernel those come from
+ * kernel headers, in the unit tests from the C library; no other file of this directory includes
+ * anything but its own headers. Nothing here touches the FPU: vector and x87 state are reached
+ * through the ops of emulate.h alone.
  */
 #ifndef KVM_X86_EMULATE_SHIM_H
 #define KVM_X86_EMULATE_SHIM_H

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The opcode maps: one byte, 0F, 0F 38 and 0F 3A, with their groups (SDM vol 2, appendix A; APM vol
+ * 3, appendix A).
+ *
+ * A row with no function but F_KNOWN is an instruction whose length the decoder must know, to step
+ * over it, and which the emulator does not execute. An empty row is an undefined opcode: #UD.
+ */
+#include "internal.h"
+
+#define ROW(f, d, s, fl)	{ { .fn = f }, fl, OP_##d, OP_##s, OP_NONE, X86_ICPT_NONE }
+#define ROW3(f, d, s, s2, fl)	{ { .fn = f }, fl, OP_##d, OP_##s, OP_##s2, X86_ICPT_NONE }
+#define ROWI(f, d, s, fl, i)	{ { .fn = f }, fl, OP_##d, OP_##s, OP_NONE, X86_ICPT_##i }
+#define GROUP(kind, rows)	{ { .sub = rows }, kind, OP_NONE, OP_NONE, OP_NONE, X86_ICPT_NONE }
+#define KNOWN(fl)		ROW(NULL, NONE, NONE, F_KNOWN | (fl))
+#define KNOWN_RM		KNOWN(F_MODRM)
+#define KNOWN_RM_IB		ROW(NULL, NONE, Ib, F_KNOWN | F_MODRM)
+#define KNOWNI(fl, i)		ROWI(NULL, NONE, NONE, F_KNOWN | (fl), i)
+#define UNDEFINED		{ { .fn = NULL }, 0, OP_NONE, OP_NONE, OP_NONE, X86_ICPT_NONE }
+
+#define ALU(base, f, fl)				\
+	[(base) + 0] = ROW(f, Eb, Gb, (fl)),		\
+	[(base) + 1] = ROW(f, Ev, Gv, (fl)),		\
+	[(base) + 2] = ROW(f, Gb, Eb, (fl) & F_RO),	\
+	[(base) + 3] = ROW(f, Gv, Ev, (fl) & F_RO),	\
+	[(base) + 4] = ROW(f, AL, Ib, (fl) & F_RO),	\
+	[(base) + 5] = ROW(f, AX, Iz, (fl) & F_RO)
+
+#define ALU_GROUP(d, s) {				\
+	ROW(op_add, d, s, F_LOCK), ROW(op_or, d, s, F_LOCK),	\
+	ROW(op_adc, d, s, F_LOCK), ROW(op_sbb, d, s, F_LOCK),	\
+	ROW(op_and, d, s, F_LOCK), ROW(op_sub, d, s, F_LOCK),	\
+	ROW(op_xor, d, s, F_LOCK), ROW(op_cmp, d, s, F_RO) }
+
+#define SHIFT_GROUP(d, s) {				\
+	ROW(op_rol, d, s, 0), ROW(op_ror, d, s, 0),	\
+	ROW(op_rcl, d, s, 0), ROW(op_rcr, d, s, 0),	\
+	ROW(op_shl, d, s, 0), ROW(op_shr, d, s, 0),	\
+	ROW(op_shl, d, s, 0), ROW(op_sar, d, s, 0) }
+
+static const struct x86_emu_row group1_Eb_Ib[8] = ALU_GROUP(Eb, Ib);
+static const struct x86_emu_row group1_Ev_Iz[8] = ALU_GROUP(Ev, Iz);
+static const struct x86_emu_row group1_Ev_Ibs[8] = ALU_GROUP(Ev, Ibs);
+static const struct x86_emu_row group2_Eb_Ib[8] = SHIFT_GROUP(Eb, Ib);
+static const struct x86_emu_row group2_Ev_Ib[8] = SHIFT_GROUP(Ev, Ib);
+static const struct x86_emu_row group2_Eb_1[8] = SHIFT_GROUP(Eb, 1);
+static const struct x86_emu_row group2_Ev_1[8] = SHIFT_GROUP(Ev, 1);
+static const struct x86_emu_row group2_Eb_CL[8] = SHIFT_GROUP(Eb, CL);
+static const struct x86_emu_row group2_Ev_CL[8] = SHIFT_GROUP(Ev, CL);
+
+static const struct x86_emu_row group1a[8] = {
+	[0] = ROW(op_pop, Ev, NONE, F_WO | F_D64 | F_POP | F_MORE_MEM),
+};
+
+static const struct x86_emu_row group3_b[8] = {
+	ROW(op_test, Eb, Ib, F_RO), ROW(op_test, Eb, Ib, F_RO),
+	ROW(op_not, Eb, NONE, F_LOCK), ROW(op_neg, Eb, NONE, F_LOCK),
+	ROW(op_mul, Eb, NONE, F_RO), ROW(op_imul, Eb, NONE, F_RO),
+	ROW(op_div, Eb, NONE, F_RO), ROW(op_idiv, Eb, NONE, F_RO),
+};
+
+static const struct x86_emu_row group3_v[8] = {
+	ROW(op_test, Ev, Iz, F_RO), ROW(op_test, Ev, Iz, F_RO),
+	ROW(op_not, Ev, NONE, F_LOCK), ROW(op_neg, Ev, NONE, F_LOCK),
+	ROW(op_mul, Ev, NONE, F_RO), ROW(op_imul, Ev, NONE, F_RO),
+	ROW(op_div, Ev, NONE, F_RO), ROW(op_idiv, Ev, NONE, F_RO),
+};
+
+static const struct x86_emu_row group4[8] = {
+	ROW(op_inc, Eb, NONE, F_LOCK), ROW(op_dec, Eb, NONE, F_LOCK),
+};
+
+static const struct x86_emu_row group5[8] = {
+	ROW(op_inc, Ev, NONE, F_LOCK),
+	ROW(op_dec, Ev, NONE, F_LOCK),
+	ROW(op_call_abs, Ev, NONE, F_RO | F_NEAR | F_MORE_MEM),
+	KNOWN(F_MODRM | F_MEM | F_MORE_MEM),
+	ROW(op_jmp_abs, Ev, NONE, F_RO | F_NEAR),
+	KNOWN(F_MODRM | F_MEM | F_MORE_MEM),
+	ROW(op_push, Ev, NONE, F_RO | F_D64 | F_MORE_MEM),
+};
+
+/* XABORT and XBEGIN (F8 in place of a ModRM byte) raise #UD: transactions are never offered. */
+static const struct x86_emu_row group11_b[8] = { ROW(op_mov, Eb, Ib, F_WO) };
+static const struct x86_emu_row group11_v[8] = { ROW(op_mov, Ev, Iz, F_WO) };
+
+static const struct x86_emu_row row_63[2] = {
+	KNOWN(F_MODRM | F_PROT),			/* ARPL */
+	ROW(op_movsx, Gv, Ed, F_WO),			/* MOVSXD */
+};
+
+const struct x86_emu_row x86_emu_map_1byte[256] = {
+	ALU(0x00, op_add, F_LOCK),
+	[0x06] = KNOWN(F_NO64), [0x07] = KNOWN(F_NO64),
+	ALU(0x08, op_or, F_LOCK),
+	[0x0e] = KNOWN(F_NO64),
+	ALU(0x10, op_adc, F_LOCK),
+	[0x16] = KNOWN(F_NO64), [0x17] = KNOWN(F_NO64),
+	ALU(0x18, op_sbb, F_LOCK),
+	[0x1e] = KNOWN(F_NO64), [0x1f] = KNOWN(F_NO64),
+	ALU(0x20, op_and, F_LOCK),
+	[0x27] = ROW(op_daa, NONE, NONE, F_NO64),
+	ALU(0x28, op_sub, F_LOCK),
+	[0x2f] = ROW(op_das, NONE, NONE, F_NO64),
+	ALU(0x30, op_xor, F_LOCK),
+	[0x37] = ROW(op_aaa, NONE, NONE, F_NO64),
+	ALU(0x38, op_cmp, F_RO),
+	[0x3f] = ROW(op_aas, NONE, NONE, F_NO64),
+	[0x40 ... 0x47] = ROW(op_inc, Zv, NONE, F_NO64),	/* in 64-bit mode: REX prefixes */
+	[0x48 ... 0x4f] = ROW(op_dec, Zv, NONE, F_NO64),
+	[0x50 ... 0x57] = ROW(op_push, Zv, NONE, F_RO | F_D64),
+	[0x58 ... 0x5f] = ROW(op_pop, Zv, NONE, F_WO | F_D64),
+	[0x60] = ROW(op_pusha, NONE, NONE, F_NO64),
+	[0x61] = ROW(op_popa, NONE, NONE, F_NO64),
+	[0x62] = ROW(op_bound, Gv, M, F_RO | F_NO64 | F_MEM),
+	[0x63] = GROUP(G_MODE64, row_63),
+	[0x68] = ROW(op_push, Iz, NONE, F_RO | F_D64),
+	[0x69] = ROW3(op_imul3, Gv, Ev, Iz, F_WO),
+	[0x6a] = ROW(op_push, Ibs, NONE, F_RO | F_D64),
+	[0x6b] = ROW3(op_imul3, Gv, Ev, Ibs, F_WO),
+	[0x6c] = ROWI(op_ins, NONE, NONE, F_STRING | F_WRITES, INS),
+	[0x6d] = ROWI(op_ins, NONE, NONE, F_STRING | F_WRITES, INS),
+	[0x6e] = ROWI(op_outs, NONE, NONE, F_STRING, OUTS),
+	[0x6f] = ROWI(op_outs, NONE, NONE, F_STRING, OUTS),
+	[0x70 ... 0x7f] = ROW(op_jcc, Jb, NONE, F_RO | F_NEAR),
+	[0x80] = GROUP(G_REG, group1_Eb_Ib),
+	[0x81] = GROUP(G_REG, group1_Ev_Iz),
+	[0x82] = GROUP(G_REG | F_NO64, group1_Eb_Ib),
+	[0x83] = GROUP(G_REG, group1_Ev_Ibs),
+	[0x84] = ROW(op_test, Eb, Gb, F_RO),
+	[0x85] = ROW(op_test, Ev, Gv, F_RO),
+	[0x86] = ROW(op_xchg, Eb, Gb, F_LOCK | F_LOCKED),
+	[0x87] = ROW(op_xchg, Ev, Gv, F_LOCK | F_LOCKED),
+	[0x88] = ROW(op_mov, Eb, Gb, F_WO),
+	[0x89] = ROW(op_mov, Ev, Gv, F_WO),
+	[0x8a] = ROW(op_mov, Gb, Eb, F_WO),
+	[0x8b] = ROW(op_mov, Gv, Ev, F_WO),
+	[0x8c] = KNOWN_RM,
+	[0x8d] = ROW(op_lea, Gv, M, F_WO | F_MEM),
+	[0x8e] = KNOWN_RM,
+	[0x8f] = GROUP(G_REG, group1a),
+	[0x90 ... 0x97] = ROW(op_xchg, Zv, AX, 0),
+	[0x98] = ROW(op_cbw, NONE, NONE, 0),
+	[0x99] = ROW(op_cwd, NONE, NONE, 0),
+	[0x9a] = ROW(NULL, Ap, NONE, F_KNOWN | F_NO64),
+	[0x9b] = KNOWN(0),
+	[0x9c] = ROWI(op_pushf, NONE, NONE, F_D64, PUSHF),
+	[0x9d] = ROWI(op_popf, NONE, NONE, F_D64, POPF),
+	[0x9e] = ROW(op_sahf, NONE, NONE, 0),
+	[0x9f] = ROW(op_lahf, NONE, NONE, 0),
+	[0xa0] = ROW(op_mov, AL, Ob, F_WO),
+	[0xa1] = ROW(op_mov, AX, Ov, F_WO),
+	[0xa2] = ROW(op_mov, Ob, AL, F_WO),
+	[0xa3] = ROW(op_mov, Ov, AX, F_WO),
+	[0xa4] = ROW(op_movs, NONE, NONE, F_STRING | F_MORE_MEM | F_WRITES),
+	[0xa5] = ROW(op_movs, NONE, NONE, F_STRING | F_MORE_MEM | F_WRITES),
+	[0xa6] = ROW(op_cmps, NONE, NONE, F_STRING | F_MORE_MEM),
+	[0xa7] = ROW(op_cmps, NONE, NONE, F_STRING | F_MORE_MEM),
+	[0xa8] = ROW(op_test, AL, Ib, F_RO),
+	[0xa9] = ROW(op_test, AX, Iz, F_RO),
+	[0xaa] = ROW(op_stos, NONE, NONE, F_STRING | F_WRITES),
+	[0xab] = ROW(op_stos, NONE, NONE, F_STRING | F_WRITES),
+	[0xac] = ROW(op_lods, NONE, NONE, F_STRING),
+	[0xad] = ROW(op_lods, NONE, NONE, F_STRING),
+	[0xae] = ROW(op_scas, NONE, NONE, F_STRING),
+	[0xaf] = ROW(op_scas, NONE, NONE, F_STRING),
+	[0xb0 ... 0xb7] = ROW(op_mov, Zb, Ib, F_WO),
+	[0xb8 ... 0xbf] = ROW(op_mov, Zv, Iv, F_WO),
+	[0xc0] = GROUP(G_REG, group2_Eb_Ib),
+	[0xc1] = GROUP(G_REG, group2_Ev_Ib),
+	[0xc2] = ROW(op_ret, Iw, NONE, F_RO | F_NEAR),
+	[0xc3] = ROW(op_ret, NONE, NONE, F_NEAR),
+	[0xc4] = KNOWN(F_MODRM | F_NO64 | F_MEM | F_MORE_MEM),
+	[0xc5] = KNOWN(F_MODRM | F_NO64 | F_MEM | F_MORE_MEM),
+	[0xc6] = GROUP(G_REG, group11_b),
+	[0xc7] = GROUP(G_REG, group11_v),
+	[0xc8] = ROW3(op_enter, NONE, Iw, Ib2, F_D64),
+	[0xc9] = ROW(op_leave, NONE, NONE, F_D64),
+	[0xca] = ROW(NULL, Iw, NONE, F_KNOWN),
+	[0xcb] = KNOWN(0),
+	[0xcc] = KNOWN(0),
+	[0xcd] = ROWI(NULL, NONE, Ib, F_KNOWN, INTN),
+	[0xce] = KNOWN(F_NO64),
+	[0xcf] = KNOWNI(0, IRET),
+	[0xd0] = GROUP(G_REG, group2_Eb_1),
+	[0xd1] = GROUP(G_REG, group2_Ev_1),
+	[0xd2] = GROUP(G_REG, group2_Eb_CL),
+	[0xd3] = GROUP(G_REG, group2_Ev_CL),
+	[0xd4] = ROW(op_aam, NONE, Ib, F_NO64),
+	[0xd5] = ROW(op_aad, NONE, Ib, F_NO64),
+	[0xd6] = ROW(op_salc, NONE, NONE, F_NO64),
+	[0xd7] = ROW(op_xlat, NONE, NONE, 0),
+	[0xd8 ... 0xdf] = KNOWN_RM,
+	[0xe0 ... 0xe2] = ROW(op_loop, Jb, NONE, F_RO | F_NEAR),
+	[0xe3] = ROW(op_jcxz, Jb, NONE, F_RO | F_NEAR),
+	[0xe4] = ROWI(op_in, AL, Ib, F_WO, IN),
+	[0xe5] = ROWI(op_in, AX, Ib, F_WO, IN),
+	[0xe6] = ROWI(op_out, AL, Ib, F_RO, OUT),
+	[0xe7] = ROWI(op_out, AX, Ib, F_RO, OUT),
+	[0xe8] = ROW(op_call, Jz, NONE, F_RO | F_NEAR),
+	[0xe9] = ROW(op_jmp, Jz, NONE, F_RO | F_NEAR),
+	[0xea] = ROW(NULL, Ap, NONE, F_KNOWN | F_NO64),
+	[0xeb] = ROW(op_jmp, Jb, NONE, F_RO | F_NEAR),
+	[0xec] = ROWI(op_in, AL, DX, F_WO, IN),
+	[0xed] = ROWI(op_in, AX, DX, F_WO, IN),
+	[0xee] = ROWI(op_out, AL, DX, F_RO, OUT),
+	[0xef] = ROWI(op_out, AX, DX, F_RO, OUT),
+	[0xf1] = KNOWN(0),
+	[0xf4] = ROWI(op_hlt, NONE, NONE, F_PRIV, HLT),
+	[0xf5] = ROW(op_cmc, NONE, NONE, 0),
+	[0xf6] = GROUP(G_REG, group3_b),
+	[0xf7] = GROUP(G_REG, group3_v),
+	[0xf8] = ROW(op_clc, NONE, NONE, 0),
+	[0xf9] = ROW(op_stc, NONE, NONE, 0),
+	[0xfa] = ROW(op_cli, NONE, NONE, 0),
+	[0xfb] = ROW(op_sti, NONE, NONE, 0),
+	[0xfc] = ROW(op_cld, NONE, NONE, 0),
+	[0xfd] = ROW(op_std, NONE, NONE, 0),
+	[0xfe] = GROUP(G_REG, group4),
+	[0xff] = GROUP(G_REG, group5),
+};
+
+static const struct x86_emu_row group6[8] = {
+	KNOWNI(F_MODRM | F_PROT, SLDT),
+	KNOWNI(F_MODRM | F_PROT, STR),
+	KNOWNI(F_MODRM | F_PROT | F_PRIV, LLDT),
+	KNOWNI(F_MODRM | F_PROT | F_PRIV, LTR),
+	KNOWN(F_MODRM | F_PROT),
+	KNOWN(F_MODRM | F_PROT),
+};
+
+static const struct x86_emu_row group7_vmx[8] = {
+	[1] = KNOWNI(F_MODRM, VMCALL),
+	[2] = KNOWNI(F_MODRM, VMX),
+	[3] = KNOWNI(F_MODRM, VMX),
+	[4] = KNOWNI(F_MODRM, VMX),
+};
+
+static const struct x86_emu_row group7_monitor[8] = {
+	[0] = KNOWNI(F_MODRM | F_PRIV, MONITOR),
+	[1] = KNOWNI(F_MODRM | F_PRIV, MWAIT),
+	[2] = KNOWN_RM,						/* CLAC */
+	[3] = KNOWN_RM,						/* STAC */
+	[7] = KNOWN_RM,						/* ENCLS */
+};
+
+static const struct x86_emu_row group7_xcr[8] = {
+	[0] = KNOWN_RM,						/* XGETBV */
+	[1] = KNOWNI(F_MODRM | F_PRIV, XSETBV),
+	[4] = KNOWNI(F_MODRM, VMX),				/* VMFUNC */
+	[5] = KNOWN_RM, [6] = KNOWN_RM, [7] = KNOWN_RM,		/* XEND, XTEST, ENCLU */
+};
+
+static const struct x86_emu_row group7_svm[8] = {
+	[0] = KNOWNI(F_MODRM | F_PRIV, SVM),
+	[1] = KNOWNI(F_MODRM, VMMCALL),
+	[2 ... 7] = KNOWNI(F_MODRM | F_PRIV, SVM),
+};
+
+static const struct x86_emu_row group7_misc5[8] = {
+	[0] = KNOWN_RM, [2] = KNOWN_RM,				/* SETSSBSY, SAVEPREVSSP */
+	[6] = KNOWN_RM, [7] = KNOWN_RM,				/* RDPKRU, WRPKRU */
+};
+
+static const struct x86_emu_row group7_misc7[8] = {
+	[0] = KNOWN(F_MODRM | F_ONLY64 | F_PRIV),		/* SWAPGS */
+	[1] = KNOWNI(F_MODRM, RDTSCP),
+	[2] = KNOWNI(F_MODRM | F_PRIV, MONITOR),		/* MONITORX */
+	[3] = KNOWNI(F_MODRM | F_PRIV, MWAIT),			/* MWAITX */
+	[4] = KNOWN_RM, [5] = KNOWN_RM, [6] = KNOWN_RM, [7] = KNOWN_RM,
+};
+
+static const struct x86_emu_row row_0f01_0[2] = {
+	KNOWNI(F_MODRM, SGDT), GROUP(G_RM, group7_vmx),
+};
+
+static const struct x86_emu_row row_0f01_1[2] = {
+	KNOWNI(F_MODRM, SIDT), GROUP(G_RM, group7_monitor),
+};
+
+static const struct x86_emu_row row_0f01_2[2] = {
+	KNOWNI(F_MODRM | F_PRIV, LGDT), GROUP(G_RM, group7_xcr),
+};
+
+static const struct x86_emu_row row_0f01_3[2] = {
+	KNOWNI(F_MODRM | F_PRIV, LIDT), GROUP(G_RM, group7_svm),
+};
+
+static const struct x86_emu_row row_0f01_5[2] = {
+	KNOWN_RM, GROUP(G_RM, group7_misc5),			/* RSTORSSP */
+};
+
+static const struct x86_emu_row row_0f01_7[2] = {
+	KNOWNI(F_MODRM | F_PRIV, INVLPG), GROUP(G_RM, group7_misc7),
+};
+
+static const struct x86_emu_row group7[8] = {
+	GROUP(G_MOD3, row_0f01_0), GROUP(G_MOD3, row_0f01_1),
+	GROUP(G_MOD3, row_0f01_2), GROUP(G_MOD3, row_0f01_3),
+	KNOWNI(F_MODRM, SMSW),
+	GROUP(G_MOD3, row_0f01_5),
+	KNOWNI(F_MODRM | F_PRIV, LMSW),
+	GROUP(G_MOD3, row_0f01_7),
+};
+
+static const struct x86_emu_row group8[8] = {
+	[4] = ROW(op_bt, Ev, Ib, F_RO),
+	[5] = ROW(op_bts, Ev, Ib, F_LOCK),
+	[6] = ROW(op_btr, Ev, Ib, F_LOCK),
+	[7] = ROW(op_btc, Ev, Ib, F_LOCK),
+};
+
+static const struct x86_emu_row group9_mem[8] = {
+	[1] = ROW(op_cmpxchg8b, M, NONE, F_MEM | F_LOCK | F_WRITES | F_RO),
+	[3 ... 5] = KNOWN_RM,					/* XRSTORS, XSAVEC, XSAVES */
+	[6] = KNOWNI(F_MODRM, VMX), [7] = KNOWNI(F_MODRM, VMX),
+};
+
+static const struct x86_emu_row group9_reg[8] = {
+	[6] = KNOWN_RM, [7] = KNOWN_RM,				/* RDRAND, RDSEED or RDPID */
+};
+
+static const struct x86_emu_row row_0fc7[2] = {
+	GROUP(G_REG, group9_mem), GROUP(G_REG, group9_reg),
+};
+
+static const struct x86_emu_row row_0f78[4] = {
+	KNOWNI(F_MODRM, VMX), ROW3(NULL, NONE, Ib, Ib2, F_KNOWN | F_MODRM),
+	UNDEFINED, ROW3(NULL, NONE, Ib, Ib2, F_KNOWN | F_MODRM),
+};
+
+static const struct x86_emu_row row_0fb8[4] = {
+	[2] = ROW(op_popcnt, Gv, Ev, F_WO),
+};
+
+const struct x86_emu_row x86_emu_map_0f[256] = {
+	[0x00] = GROUP(G_REG, group6),
+	[0x01] = GROUP(G_REG, group7),
+	[0x02 ... 0x03] = KNOWN(F_MODRM | F_PROT | F_MORE_MEM),	/* LAR, LSL */
+	[0x05] = KNOWN(0),					/* SYSCALL */
+	[0x06] = KNOWNI(F_PRIV, CLTS),
+	[0x07] = KNOWN(F_PRIV),					/* SYSRET */
+	[0x08] = KNOWNI(F_PRIV, INVD),
+	[0x09] = KNOWNI(F_PRIV, WBINVD),
+	[0x0d] = ROW(op_nop, E, NONE, F_RO),			/* PREFETCHW */
+	[0x0e] = KNOWN(0),					/* FEMMS */
+	[0x0f] = KNOWN_RM_IB,					/* 3DNow! */
+	[0x10 ... 0x17] = KNOWN_RM,
+	[0x18 ... 0x1f] = ROW(op_nop, E, NONE, F_RO),
+	[0x20] = KNOWNI(F_MODRM | F_MODREG | F_PRIV | F_Q64, CR_READ),
+	[0x21] = KNOWNI(F_MODRM | F_MODREG | F_PRIV | F_Q64, DR_READ),
+	[0x22] = KNOWNI(F_MODRM | F_MODREG | F_PRIV | F_Q64, CR_WRITE),
+	[0x23] = KNOWNI(F_MODRM | F_MODREG | F_PRIV | F_Q64, DR_WRITE),
+	[0x28 ... 0x2f] = KNOWN_RM,
+	[0x30] = KNOWNI(F_PRIV, WRMSR),
+	[0x31] = KNOWNI(0, RDTSC),
+	[0x32] = KNOWNI(F_PRIV, RDMSR),
+	[0x33] = KNOWNI(0, RDPMC),
+	[0x34 ... 0x35] = KNOWN(0),				/* SYSENTER, SYSEXIT */
+	[0x37] = KNOWN(0),					/* GETSEC */
+	[0x40 ... 0x4f] = ROW(op_cmovcc, Gv, Ev, 0),
+	[0x50 ... 0x6f] = KNOWN_RM,
+	[0x70 ... 0x73] = KNOWN_RM_IB,
+	[0x74 ... 0x76] = KNOWN_RM,
+	[0x77] = KNOWN(0),					/* EMMS */
+	[0x78] = GROUP(G_SIMD, row_0f78),
+	[0x79] = KNOWN_RM,
+	[0x7c ... 0x7f] = KNOWN_RM,
+	[0x80 ... 0x8f] = ROW(op_jcc, Jz, NONE, F_RO | F_NEAR),
+	[0x90 ... 0x9f] = ROW(op_setcc, Eb, NONE, F_WO),
+	[0xa0] = KNOWN(F_D64), [0xa1] = KNOWN(F_D64),
+	[0xa2] = ROWI(op_cpuid, NONE, NONE, 0, CPUID),
+	[0xa3] = ROW(op_bt, Ev, Gv, F_RO | F_BITOFF),
+	[0xa4] = ROW3(op_shld, Ev, Gv, Ib, 0),
+	[0xa5] = ROW3(op_shld, Ev, Gv, CL, 0),
+	[0xa8] = KNOWN(F_D64), [0xa9] = KNOWN(F_D64),
+	[0xaa] = KNOWNI(0, RSM),
+	[0xab] = ROW(op_bts, Ev, Gv, F_LOCK | F_BITOFF),
+	[0xac] = ROW3(op_shrd, Ev, Gv, Ib, 0),
+	[0xad] = ROW3(op_shrd, Ev, Gv, CL, 0),
+	[0xae] = KNOWN_RM,
+	[0xaf] = ROW(op_imul2, Gv, Ev, 0),
+	[0xb0] = ROW(op_cmpxchg, Eb, Gb, F_LOCK),
+	[0xb1] = ROW(op_cmpxchg, Ev, Gv, F_LOCK),
+	[0xb2] = KNOWN(F_MODRM | F_MEM | F_MORE_MEM),
+	[0xb3] = ROW(op_btr, Ev, Gv, F_LOCK | F_BITOFF),
+	[0xb4 ... 0xb5] = KNOWN(F_MODRM | F_MEM | F_MORE_MEM),
+	[0xb6] = ROW(op_mov, Gv, Eb, F_WO),
+	[0xb7] = ROW(op_mov, Gv, Ew, F_WO),
+	[0xb8] = GROUP(G_SIMD, row_0fb8),
+	[0xba] = GROUP(G_REG, group8),
+	[0xbb] = ROW(op_btc, Ev, Gv, F_LOCK | F_BITOFF),
+	[0xbc] = ROW(op_bsf, Gv, Ev, 0),
+	[0xbd] = ROW(op_bsr, Gv, Ev, 0),
+	[0xbe] = ROW(op_movsx, Gv, Eb, F_WO),
+	[0xbf] = ROW(op_movsx, Gv, Ew, F_WO),
+	[0xc0] = ROW(op_xadd, Eb, Gb, F_LOCK),
+	[0xc1] = ROW(op_xadd, Ev, Gv, F_LOCK),
+	[0xc2] = KNOWN_RM_IB,
+	[0xc3] = ROW(op_mov, Ey, Gy, F_WO | F_MEM),		/* MOVNTI */
+	[0xc4 ... 0xc6] = KNOWN_RM_IB,
+	[0xc7] = GROUP(G_MOD3, row_0fc7),
+	[0xc8 ... 0xcf] = ROW(op_bswap, Zv, NONE, 0),
+	[0xd0 ... 0xfe] = KNOWN_RM,
+};
+
+static const struct x86_emu_row row_0f38f0[4] = {
+	ROW(op_movbe, Gv, Ev, F_WO | F_MEM), ROW(op_movbe, Gv, Ev, F_WO | F_MEM),
+	UNDEFINED, KNOWN_RM,					/* CRC32 */
+};
+
+static const struct x86_emu_row row_0f38f1[4] = {
+	ROW(op_movbe, Ev, Gv, F_WO | F_MEM), ROW(op_movbe, Ev, Gv, F_WO | F_MEM),
+	UNDEFINED, KNOWN_RM,
+};
+
+const struct x86_emu_row x86_emu_map_0f38[256] = {
+	[0x00 ... 0x0b] = KNOWN_RM,
+	[0x10] = KNOWN_RM, [0x14 ... 0x15] = KNOWN_RM, [0x17] = KNOWN_RM,
+	[0x1c ... 0x1e] = KNOWN_RM,
+	[0x20 ... 0x25] = KNOWN_RM,
+	[0x28 ... 0x2b] = KNOWN_RM,
+	[0x30 ... 0x41] = KNOWN_RM,
+	[0x80 ... 0x81] = KNOWNI(F_MODRM | F_PRIV | F_MEM | F_PROT, VMX),
+	[0x82] = KNOWNI(F_MODRM | F_PRIV | F_MEM, INVPCID),
+	[0xc8 ... 0xcd] = KNOWN_RM, [0xcf] = KNOWN_RM,
+	[0xd8] = KNOWN_RM, [0xdb ... 0xdf] = KNOWN_RM,
+	[0xf0] = GROUP(G_SIMD, row_0f38f0),
+	[0xf1] = GROUP(G_SIMD, row_0f38f1),
+	[0xf5 ... 0xf6] = KNOWN_RM,				/* WRUSS, ADCX, ADOX, WRSS */
+	[0xf8 ... 0xf9] = KNOWN_RM,				/* MOVDIR64B, ENQCMD, MOVDIRI */
+};
+
+const struct x86_emu_row x86_emu_map_0f3a[256] = {
+	[0x08 ... 0x0f] = KNOWN_RM_IB,
+	[0x14 ... 0x17] = KNOWN_RM_IB,
+	[0x20 ... 0x22] = KNOWN_RM_IB,
+	[0x40 ... 0x44] = KNOWN_RM_IB,
+	[0x60 ... 0x63] = KNOWN_RM_IB,
+	[0xcc] = KNOWN_RM_IB, [0xce ... 0xcf] = KNOWN_RM_IB,
+	[0xdf] = KNOWN_RM_IB,
+};
+
+/* Instructions under VEX, EVEX and XOP are known by their length alone. */
+static const struct x86_emu_row vex_none = KNOWN(F_PROT);
+static const struct x86_emu_row vex_rm = KNOWN(F_MODRM | F_PROT);
+static const struct x86_emu_row vex_rm_ib = ROW(NULL, NONE, Ib, F_KNOWN | F_MODRM | F_PROT);
+static const struct x86_emu_row vex_rm_id = ROW(NULL, NONE, Iz, F_KNOWN | F_MODRM | F_PROT);
+
+/**
+ * x86_emu_vex_row - the row of an opcode under a VEX, EVEX or XOP prefix
+ * @map: the prefix' map number: 1 to 3 as after 0F, 0F 38, 0F 3A; 5 and 6 of EVEX; 8 to 10 of XOP
+ * @opcode: the byte after the prefix
+ * @simd: the mandatory prefix that is folded into it
+ *
+ * Return: the row, or NULL when there is no such map.
+ */
+const struct x86_emu_row *x86_emu_vex_row(unsigned int map, u8 opcode, u8 simd)
+{
+	switch (map) {
+	case 1:
+		if (opcode == 0x77)			/* VZEROUPPER, VZEROALL */
+			return &vex_none;
+		if (opcode >= 0x70 && opcode <= 0x73)
+			return &vex_rm_ib;
+		if (opcode == 0xc2 || (opcode >= 0xc4 && opcode <= 0xc6))
+			return &vex_rm_ib;
+		return &vex_rm;
+	case 2: case 5: case 6: case 9:
+		return &vex_rm;
+	case 3: case 8:
+		return &vex_rm_ib;
+	case 10:
+		return &vex_rm_id;
+	}
+	return NULL;
+}
