@@ -317,7 +317,8 @@ struct x86_emu_insn {
 	u8	rep;		/* 0xf2, 0xf3 or 0 */
 	u8	simd;		/* the mandatory prefix: 0, 0x66, 0xf3, 0xf2 */
 	u8	vex_vvvv;
-	bool	lock, opsize, adsize, vex, vex_l, vex_w, evex, seg_override, has_modrm, rip_relative;
+	bool    lock, opsize, adsize, vex, vex_l, vex_w, evex, seg_override, has_modrm,
+	rip_relative;
 	u8	icpt;		/* enum x86_emu_icpt */
 	s64	disp;
 	u64	imm;		/* sign-extended where the instruction sign-extends it */
@@ -366,12 +367,14 @@ struct x86_emu {
 	struct x86_emu_insn insn;
 
 	/* Private to the emulator from here on. */
-	u64	saved_regs[X86_EMU_NR_REGS];	/* what is committed: back to it when something fails */
+	/* what is committed: back to it when something fails */
+	u64	saved_regs[X86_EMU_NR_REGS];
 	u64	saved_rip;
 	u64	saved_rflags;
 	u8	saved_cpl;
 	u8	seg_cached;	/* bit per segment: segs[] holds what get_seg() said */
-	bool	own_writeback;	/* the handler has written dst by itself, or there is nothing to write */
+	/* the handler has written dst by itself, or there is nothing to write */
+	bool	own_writeback;
 	struct x86_emu_seg segs[X86_EMU_NR_SEGS];
 	u64	ea;		/* offset of the memory operand in its segment */
 	u64	linear;		/* the same with its segment's checks done */

@@ -23,7 +23,8 @@ void x86_emu_init(struct x86_emu *emu, const struct x86_emu_ops *ops)
 	emu->insn.rex = 0;
 }
 
-enum x86_op_result emu_exception(struct x86_emu *emu, unsigned int vector, bool has_error, u32 error)
+enum x86_op_result emu_exception(struct x86_emu *emu, unsigned int vector, bool has_error,
+				 u32 error)
 {
 	emu->exception = (struct x86_emu_exception) {
 		.vector = vector,

@@ -55,8 +55,9 @@ typedef enum x86_op_result x86_emu_fn(struct x86_emu *emu);
 
 /*
  * Operands, named as in the opcode maps of SDM vol 2, appendix A: E is the ModRM register or memory
- * operand, G the ModRM register, Z a register in the opcode's low bits, I an immediate, J a relative
- * target, O an absolute offset; b, w, d, q, v, z are sizes. Those up to OP_LAST_MODRM need a ModRM.
+ * operand, G the ModRM register, Z a register in the opcode's low bits, I an immediate, J a
+ * relative target, O an absolute offset; b, w, d, q, v, z are sizes. Those up to OP_LAST_MODRM need
+ * a ModRM.
  */
 enum operand_code {
 	OP_NONE,
@@ -67,7 +68,8 @@ enum operand_code {
 	OP_M,			/* memory of which only the address is used */
 	OP_E,			/* either, left alone: the function reads it */
 	OP_Sw,			/* a segment register's number; the function reads it */
-	OP_R,			/* ModRM.reg names something else: a control, debug or vector register */
+	/* ModRM.reg names something else: a control, debug or vector register */
+	OP_R,
 	OP_LAST_MODRM = OP_R,
 	OP_Zb, OP_Zv, OP_AL, OP_AX, OP_CL, OP_DX,
 	OP_1,
@@ -91,19 +93,22 @@ enum operand_code {
 #define F_PROT		0x00000080	/* #UD in real and virtual-8086 mode */
 #define F_NO64		0x00000100	/* #UD in 64-bit mode */
 #define F_ONLY64	0x00000200
-#define F_D64		0x00000400	/* 64-bit operands are the default in 64-bit mode; no 32-bit form */
+/* 64-bit operands are the default in 64-bit mode; no 32-bit form */
+#define F_D64		0x00000400
 #define F_NEAR		0x00000800	/* a near branch: the same, and Intel ignores 66 */
 #define F_WO		0x00001000	/* dst is written, not read */
 #define F_RO		0x00002000	/* dst is read, not written */
 #define F_STRING	0x00004000
 #define F_BITOFF	0x00008000	/* src is a bit offset that also moves the memory operand */
-#define F_MORE_MEM	0x00010000	/* touches other memory than its operand: stack, tables, second string */
+/* touches other memory than its operand: stack, tables, second string */
+#define F_MORE_MEM	0x00010000
 #define F_LOCKED	0x00020000	/* locked even without the prefix */
 #define F_POP		0x00040000	/* the address is computed with rsp already popped */
 #define F_WRITES	0x00080000	/* the function itself writes the memory operand */
 #define F_VEX		0x00100000	/* needs a VEX prefix */
 #define F_NO66		0x00200000	/* 66 and REX.W do not change its size */
-#define F_Q64		0x00400000	/* 64-bit operands always in 64-bit mode, 32-bit ones elsewhere */
+/* 64-bit operands always in 64-bit mode, 32-bit ones elsewhere */
+#define F_Q64		0x00400000
 #define F_FPU		0x00800000	/* #NM, #UD as CR0.EM and CR0.TS say */
 /* Not an opcode but a table: ->sub, indexed by what the group's kind says. */
 #define G_REG		0x10000000	/* ModRM.reg */
@@ -163,7 +168,8 @@ enum x86_op_result emu_peek(struct x86_emu *emu, unsigned int offset, u64 *val, 
 enum x86_emu_outcome emu_outcome(enum x86_op_result r);
 void emu_begin(struct x86_emu *emu);
 void emu_commit(struct x86_emu *emu);
-enum x86_op_result emu_exception(struct x86_emu *emu, unsigned int vector, bool has_error, u32 error);
+enum x86_op_result emu_exception(struct x86_emu *emu, unsigned int vector, bool has_error,
+				 u32 error);
 enum x86_op_result emu_intercept(struct x86_emu *emu, enum x86_emu_stage stage);
 
 static inline enum x86_op_result emu_ud(struct x86_emu *emu)

@@ -48,8 +48,9 @@ enum x86_op_result op_bswap(struct x86_emu *emu)
 }
 
 /*
- * The memory operand, if there is one, is dst, and is exchanged under LOCK whether asked for or not;
- * it is written before the register changes. 90 without REX.B is NOP: it does not clear upper halves.
+ * The memory operand, if there is one, is dst, and is exchanged under LOCK whether asked for or
+ * not; it is written before the register changes. 90 without REX.B is NOP: it does not clear upper
+ * halves.
  */
 enum x86_op_result op_xchg(struct x86_emu *emu)
 {

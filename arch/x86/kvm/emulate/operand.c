@@ -2,9 +2,9 @@
 /*
  * Operands: registers by size, segmentation, memory, the stack.
  *
- * All memory goes through emu_linear(), which applies a segment's base, limit and type, or in 64-bit
- * mode the canonical form (SDM vol 3, 5.3 and 5.4; vol 1, 3.3.7.1). So nothing reaches an op that
- * the segment does not allow.
+ * All memory goes through emu_linear(), which applies a segment's base, limit and type, or in
+ * 64-bit mode the canonical form (SDM vol 3, 5.3 and 5.4; vol 1, 3.3.7.1). So nothing reaches an op
+ * that the segment does not allow.
  */
 #include "internal.h"
 
@@ -353,7 +353,9 @@ enum x86_op_result emu_load_operands(struct x86_emu *emu)
 	return load_dst(emu, row->dst);
 }
 
-/* Write dst back where it came from. A locked one goes by compare and exchange with what was read. */
+/*
+ * Write dst back where it came from. A locked one goes by compare and exchange with what was read.
+ */
 enum x86_op_result emu_store_dst(struct x86_emu *emu)
 {
 	struct x86_emu_operand *o = &emu->dst;

@@ -2,9 +2,9 @@
 /*
  * Shifts, rotates, bit tests and bit scans.
  *
- * Counts are taken modulo 32, or 64 for 64-bit operands; a count of zero changes no flag at all (SDM
- * vol 2, SAL/SAR/SHL/SHR and RCL/RCR/ROL/ROR). OF is defined for a count of one only: here it is
- * always what the last one-bit step gives.
+ * Counts are taken modulo 32, or 64 for 64-bit operands; a count of zero changes no flag at all
+ * (SDM vol 2, SAL/SAR/SHL/SHR and RCL/RCR/ROL/ROR). OF is defined for a count of one only: here it
+ * is always what the last one-bit step gives.
  */
 #include "internal.h"
 

@@ -4,12 +4,13 @@
  *
  * Each iteration is an instruction of its own (SDM vol 2, REP): it is committed before the next
  * begins, and a fault leaves the count and the pointers as the iterations before it made them. INS
- * and OUTS move as many elements at once as lie in one page, since each of their iterations may cost
- * an exit to user space.
+ * and OUTS move as many elements at once as lie in one page, since each of their iterations may
+ * cost an exit to user space.
  */
 #include "internal.h"
 
-#define MAX_ITERATIONS	1024	/* then back to the caller, which looks for signals and interrupts */
+/* then back to the caller, which looks for signals and interrupts */
+#define MAX_ITERATIONS	1024
 
 /* Bit 0 of the opcode tells bytes from the operand size; ports have no 64-bit elements. */
 static unsigned int element_size(const struct x86_emu *emu)

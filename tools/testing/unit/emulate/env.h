@@ -36,7 +36,8 @@ struct env {
 	struct env_event answers[16];
 	unsigned int nr_answers, next_answer;
 	struct env_event waiting;	/* what the last X86_OP_USER asked for */
-	bool inline_devices;		/* answer at once: reads give their address, writes are taken */
+	/* answer at once: reads give their address, writes are taken */
+	bool inline_devices;
 
 	struct env_event posted[64];	/* device writes, in order */
 	unsigned int nr_posted;
@@ -47,7 +48,8 @@ struct env {
 	bool fail_cmpxchg;		/* memory "changed" */
 	bool read_only;			/* the arena cannot be written */
 	bool halted, nmi_unmasked;
-	u64 read_only_from;		/* linear addresses from here up to the arena's end cannot be written */
+	/* linear addresses from here up to the arena's end cannot be written */
+	u64 read_only_from;
 	u64 vec[32][4];
 	u64 mmx[8];
 	u8 fx[512];

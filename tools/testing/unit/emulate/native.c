@@ -3,9 +3,9 @@
  * Every integer instruction, run by the emulator and by this machine's CPU from the same state:
  * registers, defined flags, memory and the way on must be the same.
  *
- * A row gives an instruction's encoding, the operand forms to try, and which flags the manual leaves
- * undefined. Each form runs over random operands, edge values among them, with register and memory
- * operands, all operand sizes, and both address sizes of 64-bit mode.
+ * A row gives an instruction's encoding, the operand forms to try, and which flags the manual
+ * leaves undefined. Each form runs over random operands, edge values among them, with register and
+ * memory operands, all operand sizes, and both address sizes of 64-bit mode.
  */
 #include <signal.h>
 #include <string.h>
@@ -494,7 +494,8 @@ static void report(const struct trial *t, const struct row *row, const char *wha
 
 	for (i = 0; i < t->n; i++)
 		sprintf(hex + 3 * i, "%02x ", t->bytes[i]);
-	unit_fail(__FILE__, __LINE__, "%s [%s] %s: emulated %llx, native %llx; rflags %llx", row->name,
+	unit_fail(__FILE__, __LINE__, "%s [%s] %s: emulated %llx, native %llx; rflags %llx",
+		  row->name,
 		  hex, what, (unsigned long long)emulated, (unsigned long long)native,
 		  (unsigned long long)t->start.rflags);
 	if (unit_failures < 4)
