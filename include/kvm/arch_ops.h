@@ -87,7 +87,7 @@ struct kvm_arch_ops {
 	bool	(*irqchip_in_kernel)(struct kvm *kvm);		/* may irqfds and KVM_IRQ_LINE work? */
 	bool	(*irqfd_allowed)(struct kvm *kvm, struct kvm_irqfd *args);
 	int	(*signal_msi)(struct kvm *kvm, const struct kvm_msi *msi);
-	void	(*routing_changed)(struct kvm *kvm);		/* after publication; irq_lock held; NULL ok */
+	void	(*routing_changed)(struct kvm *kvm);		/* or ack notifiers; irq_lock held; NULL ok */
 	/*
 	 * Host interrupt @host_irq feeds the irqfd of @gsi: from now on it may go straight to the guest (@on), or no
 	 * more. Called anew when the routing has changed. Under a spinlock. NULL: nothing bypasses the irqfd.

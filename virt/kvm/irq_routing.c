@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GSI routing: from a line's number to who delivers it, and back from a pin to the line.
+ *
+ * The table is immutable. Routes are sorted by GSI, and first[] says where each GSI's begin, so driving a line costs
+ * two loads and the delivery. The way back, at an end of interrupt, is a search in a sorted array of pins.
+ *
+ * Readers hold kvm->irq_srcu, also while they deliver; writers hold kvm->irq_lock to publish and let it go before they
+ * wait for readers, since a reader may come to a place that wants it.
+ */
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+#include <kvm/trace.h>
+
+struct pin_to_gsi {
+	u32	irqchip;
+	u32	pin;
+	u32	gsi;
+};
+
+struct kvm_irq_table {
+	unsigned int		n;
+	unsigned int		n_pins;
+	unsigned int		n_gsis;		/* those from here on have no route */
+	u16			*first;		/* n_gsis + 1: GSI g has routes first[g] .. first[g + 1] - 1 */
+	struct pin_to_gsi	*pins;		/* sorted by irqchip, then pin */
+	struct kvm_irq_route	routes[];	/* sorted by GSI */
+};
+
+static_assert(KVM_MAX_IRQ_ROUTES <= U16_MAX);
+
+static struct kvm_irq_table *routing(struct kvm *kvm)
+{
+	return srcu_dereference_check(kvm->routing, &kvm->irq_srcu,
+				      lockdep_is_held(&kvm->irq_lock));
+}
+
+/* The routes of @gsi in place; returns how many. irq_srcu held. */
+static unsigned int routes_of(struct kvm *kvm, u32 gsi, struct kvm_irq_route **routes)
+{
+	struct kvm_irq_table *table = routing(kvm);
+
+	if (!table || gsi >= table->n_gsis)
+		return 0;
+	gsi = array_index_nospec(gsi, table->n_gsis);
+	*routes = table->routes + table->first[gsi];
+	return table->first[gsi + 1] - table->first[gsi];
+}
+
+/* A message has no falling edge. */
+static bool nothing_to_do(const struct kvm_irq_route *route, int level)
+{
+	return route->type == KVM_IRQ_ROUTING_MSI && !level;
+}
+
+int kvm_irq_set(struct kvm *kvm, int source, u32 gsi, int level, bool line_status)
+{
+	struct kvm_irq_route *routes;
+	unsigned int i, n;
+	int idx, best = -1;
+
+	trace_kvm_set_irq(gsi, level, source);
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	n = routes_of(kvm, gsi, &routes);
+	for (i = 0; i < n; i++) {
+		if (!nothing_to_do(&routes[i], level))
+			best = max(best, routes[i].set(kvm, &routes[i], source, level, line_status));
+	}
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+	return best;
+}
+EXPORT_SYMBOL_GPL(kvm_irq_set);
+
+static bool all_atomic(const struct kvm_irq_route *routes, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (!routes[i].set_atomic)
+			return false;
+	}
+	return true;
+}
+
+static int set_all_atomic(struct kvm *kvm, int source, struct kvm_irq_route *routes, unsigned int n,
+			  int level)
+{
+	int best = -1, r;
+	unsigned int i;
+
+	if (!all_atomic(routes, n))
+		return -EWOULDBLOCK;
+	for (i = 0; i < n; i++) {
+		if (nothing_to_do(&routes[i], level))
+			continue;
+		r = routes[i].set_atomic(kvm, &routes[i], source, level);
+		if (r == -EWOULDBLOCK)
+			return r;
+		best = max(best, r);
+	}
+	return best;
+}
+
+int kvm_irq_set_atomic(struct kvm *kvm, int source, u32 gsi, int level)
+{
+	struct kvm_irq_route *routes;
+	unsigned int n;
+	int idx, r;
+
+	trace_kvm_set_irq(gsi, level, source);
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	n = routes_of(kvm, gsi, &routes);
+	r = set_all_atomic(kvm, source, routes, n, level);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+	return r;
+}
+EXPORT_SYMBOL_GPL(kvm_irq_set_atomic);
+
+int kvm_irq_routes(struct kvm *kvm, u32 gsi, struct kvm_irq_route *routes)
+{
+	struct kvm_irq_route *there;
+	unsigned int n = routes_of(kvm, gsi, &there);
+
+	if (n)
+		memcpy(routes, there, n * sizeof(*there));
+	return n;
+}
+EXPORT_SYMBOL_GPL(kvm_irq_routes);
+
+static int cmp_pins(const void *a, const void *b)
+{
+	const struct pin_to_gsi *x = a, *y = b;
+
+	if (x->irqchip != y->irqchip)
+		return x->irqchip < y->irqchip ? -1 : 1;
+	if (x->pin != y->pin)
+		return x->pin < y->pin ? -1 : 1;
+	return 0;
+}
+
+int kvm_irq_pin_to_gsi(struct kvm *kvm, u32 irqchip, u32 pin)
+{
+	const struct pin_to_gsi key = { .irqchip = irqchip, .pin = pin };
+	const struct kvm_irq_table *table = routing(kvm);
+	unsigned int low = 0, high = table ? table->n_pins : 0;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+		int c = cmp_pins(&key, &table->pins[mid]);
+
+		if (!c)
+			return table->pins[mid].gsi;
+		if (c > 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return -1;
+}
+EXPORT_SYMBOL_GPL(kvm_irq_pin_to_gsi);
+
+void kvm_irq_routing_walk(struct kvm *kvm,
+			  void (*fn)(struct kvm *kvm, const struct kvm_irq_route *route, void *data),
+			  void *data)
+{
+	int idx = srcu_read_lock(&kvm->irq_srcu);
+	const struct kvm_irq_table *table = routing(kvm);
+	unsigned int i;
+
+	for (i = 0; table && i < table->n; i++)
+		fn(kvm, &table->routes[i], data);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+}
+EXPORT_SYMBOL_GPL(kvm_irq_routing_walk);
+
+/*
+ * Acknowledgement.
+ */
+
+/* Who watches for the guest's EOI only where it is wanted must look again. */
+static void wanted_changed(struct kvm *kvm)
+{
+	lockdep_assert_held(&kvm->irq_lock);
+
+	if (kvm_arch->routing_changed)
+		kvm_arch->routing_changed(kvm);
+}
+
+void kvm_irq_ack_register(struct kvm *kvm, struct kvm_irq_ack_notifier *n)
+{
+	mutex_lock(&kvm->irq_lock);
+	hlist_add_head_rcu(&n->link, &kvm->ack_notifiers);
+	wanted_changed(kvm);
+	mutex_unlock(&kvm->irq_lock);
+}
+EXPORT_SYMBOL_GPL(kvm_irq_ack_register);
+
+void kvm_irq_ack_unregister(struct kvm *kvm, struct kvm_irq_ack_notifier *n)
+{
+	mutex_lock(&kvm->irq_lock);
+	hlist_del_init_rcu(&n->link);
+	wanted_changed(kvm);
+	mutex_unlock(&kvm->irq_lock);
+	synchronize_srcu_expedited(&kvm->irq_srcu);
+}
+EXPORT_SYMBOL_GPL(kvm_irq_ack_unregister);
+
+bool kvm_irq_ack_wanted(struct kvm *kvm, u32 irqchip, u32 pin)
+{
+	struct kvm_irq_ack_notifier *n;
+	bool wanted = false;
+	int idx, gsi;
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	gsi = kvm_irq_pin_to_gsi(kvm, irqchip, pin);
+	if (gsi >= 0) {
+		hlist_for_each_entry_srcu(n, &kvm->ack_notifiers, link,
+					  srcu_read_lock_held(&kvm->irq_srcu))
+			wanted |= n->gsi == gsi;
+	}
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+	return wanted;
+}
+EXPORT_SYMBOL_GPL(kvm_irq_ack_wanted);
+
+void kvm_irq_acked(struct kvm *kvm, u32 irqchip, u32 pin)
+{
+	struct kvm_irq_ack_notifier *n;
+	int idx, gsi;
+
+	trace_kvm_ack_irq(irqchip, pin);
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	gsi = kvm_irq_pin_to_gsi(kvm, irqchip, pin);
+	if (gsi >= 0) {
+		hlist_for_each_entry_srcu(n, &kvm->ack_notifiers, link,
+					  srcu_read_lock_held(&kvm->irq_srcu)) {
+			if (n->gsi == gsi)
+				n->acked(n);
+		}
+	}
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+}
+EXPORT_SYMBOL_GPL(kvm_irq_acked);
+
+/*
+ * Building a table.
+ */
+
+static int check_entry(const struct kvm_irq_routing_entry *e)
+{
+	u32 known = e->type == KVM_IRQ_ROUTING_MSI ? KVM_MSI_VALID_DEVID : 0;
+
+	if (e->flags & ~known || e->gsi >= KVM_MAX_IRQ_ROUTES)
+		return -EINVAL;
+	return 0;
+}
+
+static int cmp_gsi(const void *a, const void *b)
+{
+	const struct kvm_irq_route *x = a, *y = b;
+
+	return x->gsi < y->gsi ? -1 : x->gsi > y->gsi;
+}
+
+/* A GSI may end at one pin of each controller; anything else it has to itself. */
+static bool may_share(const struct kvm_irq_route *a, const struct kvm_irq_route *b)
+{
+	return a->type == KVM_IRQ_ROUTING_IRQCHIP && b->type == KVM_IRQ_ROUTING_IRQCHIP &&
+	       a->chip.irqchip != b->chip.irqchip;
+}
+
+/* The routes of one GSI, which are @n in a row. */
+static bool group_ok(const struct kvm_irq_route *routes, unsigned int n)
+{
+	unsigned int i, j;
+
+	if (n > KVM_MAX_GSI_ROUTES)
+		return false;
+	for (i = 0; i < n; i++) {
+		for (j = i + 1; j < n; j++) {
+			if (!may_share(&routes[i], &routes[j]))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void index_pins(struct kvm_irq_table *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->n; i++) {
+		const struct kvm_irq_route *r = &table->routes[i];
+
+		if (r->type == KVM_IRQ_ROUTING_IRQCHIP)
+			table->pins[table->n_pins++] = (struct pin_to_gsi) {
+				.irqchip = r->chip.irqchip, .pin = r->chip.pin, .gsi = r->gsi,
+			};
+	}
+	sort(table->pins, table->n_pins, sizeof(table->pins[0]), cmp_pins, NULL);
+}
+
+/* first[] from the sorted routes; -EINVAL when routes of one GSI exclude each other. */
+static int index_gsis(struct kvm_irq_table *table)
+{
+	unsigned int gsi, i = 0, begin;
+
+	for (gsi = 0; gsi < table->n_gsis; gsi++) {
+		begin = i;
+		table->first[gsi] = i;
+		while (i < table->n && table->routes[i].gsi == gsi)
+			i++;
+		if (!group_ok(table->routes + begin, i - begin))
+			return -EINVAL;
+	}
+	table->first[gsi] = i;
+	return 0;
+}
+
+static void free_table(struct kvm_irq_table *table)
+{
+	if (!table)
+		return;
+	kvfree(table->first);
+	kvfree(table->pins);
+	kvfree(table);
+}
+
+static struct kvm_irq_table *alloc_table(unsigned int n, unsigned int n_gsis)
+{
+	struct kvm_irq_table *table;
+
+	table = kvzalloc(struct_size(table, routes, n), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return NULL;
+	table->n = n;
+	table->n_gsis = n_gsis;
+	table->first = kvcalloc(n_gsis + 1, sizeof(*table->first), GFP_KERNEL_ACCOUNT);
+	table->pins = kvcalloc(n + 1, sizeof(*table->pins), GFP_KERNEL_ACCOUNT);
+	if (!table->first || !table->pins) {
+		free_table(table);
+		return NULL;
+	}
+	return table;
+}
+
+static int fill_table(struct kvm *kvm, struct kvm_irq_table *table,
+		      const struct kvm_irq_routing_entry *entries)
+{
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < table->n; i++) {
+		struct kvm_irq_route *route = &table->routes[i];
+
+		route->gsi = entries[i].gsi;
+		route->type = entries[i].type;
+		r = kvm_arch->route_set(kvm, route, &entries[i]);
+		if (r)
+			return r;
+	}
+	sort(table->routes, table->n, sizeof(table->routes[0]), cmp_gsi, NULL);
+	index_pins(table);
+	return index_gsis(table);
+}
+
+static struct kvm_irq_table *make_table(struct kvm *kvm, const struct kvm_irq_routing_entry *entries,
+					unsigned int n)
+{
+	unsigned int i, n_gsis = 0;
+	struct kvm_irq_table *table;
+	int r;
+
+	for (i = 0; i < n; i++) {
+		r = check_entry(&entries[i]);
+		if (r)
+			return ERR_PTR(r);
+		n_gsis = max(n_gsis, entries[i].gsi + 1);
+	}
+	table = alloc_table(n, n_gsis);
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+	r = fill_table(kvm, table, entries);
+	if (r) {
+		free_table(table);
+		return ERR_PTR(r);
+	}
+	return table;
+}
+
+int kvm_irq_routing_set(struct kvm *kvm, const struct kvm_irq_routing_entry *entries, unsigned int n)
+{
+	struct kvm_irq_table *table, *old;
+
+	if (n > KVM_MAX_IRQ_ROUTES || !kvm_arch->route_set)
+		return -EINVAL;
+	table = make_table(kvm, entries, n);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+
+	mutex_lock(&kvm->irq_lock);
+	old = routing(kvm);
+	rcu_assign_pointer(kvm->routing, table);
+	kvm_irqfd_routing_changed(kvm);
+	wanted_changed(kvm);
+	mutex_unlock(&kvm->irq_lock);
+
+	synchronize_srcu_expedited(&kvm->irq_srcu);
+	free_table(old);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kvm_irq_routing_set);
+
+int kvm_irq_routing_init(struct kvm *kvm)
+{
+	RCU_INIT_POINTER(kvm->routing, NULL);	/* no table: no GSI has a route */
+	INIT_HLIST_HEAD(&kvm->ack_notifiers);
+	return 0;
+}
+
+/* Nobody has the VM any more. */
+void kvm_irq_routing_destroy(struct kvm *kvm)
+{
+	free_table(rcu_dereference_protected(kvm->routing, true));
+	RCU_INIT_POINTER(kvm->routing, NULL);
+}
+
+/*
+ * ioctls.
+ */
+
+static bool lines_work(struct kvm *kvm)
+{
+	return kvm_arch->irqchip_in_kernel && kvm_arch->irqchip_in_kernel(kvm);
+}
+
+/* KVM_SET_GSI_ROUTING (KVM API 4.52). */
+long kvm_vm_set_gsi_routing(struct kvm *kvm, struct kvm_arg *arg)
+{
+	struct kvm_irq_routing __user *user = arg->user;
+	struct kvm_irq_routing_entry *entries;
+	struct kvm_irq_routing head;
+	int r;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (!lines_work(kvm) || head.nr > KVM_MAX_IRQ_ROUTES || head.flags)
+		return -EINVAL;
+	if (!head.nr)
+		return kvm_irq_routing_set(kvm, NULL, 0);
+
+	entries = vmemdup_user(user->entries, array_size(head.nr, sizeof(*entries)));
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	r = kvm_irq_routing_set(kvm, entries, head.nr);
+	kvfree(entries);
+	return r;
+}
+
+/* KVM_IRQ_LINE (KVM API 4.25). */
+long kvm_vm_irq_line(struct kvm *kvm, struct kvm_arg *arg)
+{
+	const struct kvm_irq_level *line = arg->data;
+
+	if (!lines_work(kvm))
+		return -ENXIO;
+	kvm_irq_set(kvm, KVM_IRQ_SOURCE_USER, line->irq, !!line->level, false);
+	return 0;
+}
+
+/* The same, telling what became of it: how many got it, 0 it was pending already, -1 nobody. */
+long kvm_vm_irq_line_status(struct kvm *kvm, struct kvm_arg *arg)
+{
+	struct kvm_irq_level *line = arg->data;
+
+	if (!lines_work(kvm))
+		return -ENXIO;
+	line->status = kvm_irq_set(kvm, KVM_IRQ_SOURCE_USER, line->irq, !!line->level, true);
+	return 0;
+}
+
+/* KVM_SIGNAL_MSI (KVM API 4.70): > 0 delivered, 0 the guest blocked it. */
+long kvm_vm_signal_msi(struct kvm *kvm, struct kvm_arg *arg)
+{
+	const struct kvm_msi *msi = arg->data;
+
+	if (!kvm_arch->signal_msi)
+		return -ENOTTY;
+	if (!lines_work(kvm) || msi->flags & ~KVM_MSI_VALID_DEVID)
+		return -EINVAL;
+	return kvm_arch->signal_msi(kvm, msi);
+}
