@@ -5,7 +5,7 @@
  * The x86_*_valid() functions know the architecture's rules, the x86_set_*() functions apply a value that passed, in
  * the order: rules, backend, MMU role, TLB. Return 1 where the CPU would raise #GP(0).
  */
-#include <asm/fpu/xcr.h>
+#include <linux/nospec.h>
 #include "x86.h"
 #include "trace.h"
 #include "vm.h"

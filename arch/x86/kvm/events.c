@@ -210,8 +210,8 @@ static void inject_pending_exception(struct kvm_vcpu *vcpu)
 	deliver_payload(vcpu);
 	if (is_fault(e->exception.vector))
 		x86_op(set_rflags)(vcpu, x86_op(get_rflags)(vcpu) | X86_EFLAGS_RF);
-	if (e->exception.vector == X86_TRAP_DB && v->dr7 & DR_GENERAL_DETECT) {
-		v->dr7 &= ~DR_GENERAL_DETECT;
+	if (e->exception.vector == X86_TRAP_DB && v->dr7 & DR7_GENERAL_DETECT) {
+		v->dr7 &= ~DR7_GENERAL_DETECT;
 		x86_update_dr7(vcpu);
 	}
 	e->exception.pending = false;

@@ -6,8 +6,9 @@
 #define KVM_X86_TRACE_H
 
 #include <linux/tracepoint.h>
-#include <asm/svm.h>
-#include <asm/vmx.h>
+#include <uapi/asm/svm.h>
+#include <uapi/asm/vmx.h>
+#include "ops.h"
 
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kvm
@@ -252,7 +253,7 @@ TRACE_EVENT(kvm_emulate_insn,
 #endif /* KVM_X86_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH
-#define TRACE_INCLUDE_PATH ../../arch/x86/kvm
+#define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE
 #define TRACE_INCLUDE_FILE trace
 #include <trace/define_trace.h>

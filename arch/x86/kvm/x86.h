@@ -11,8 +11,10 @@
 #ifndef KVM_X86_H
 #define KVM_X86_H
 
+#include <linux/types.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
+#include <asm/fpu/xcr.h>
 #include <asm/debugreg.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
@@ -46,6 +48,7 @@ enum x86_seg_index {
 /* Debug registers (SDM vol 3, 17.2), of a guest without RTM. */
 #define DR6_WRITABLE	0xe00fUL
 #define DR7_ENABLE_BITS	0xffUL
+#define DR7_GENERAL_DETECT	BIT(13)
 #define DR7_FIXED_1	0x400UL
 #define DR7_WRITABLE	0xffff23ffUL
 
