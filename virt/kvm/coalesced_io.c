@@ -2,10 +2,10 @@
 /*
  * Coalesced I/O: writes that can wait are put into a ring, and the vCPU runs on.
  *
- * User space names zones of addresses or ports. A write into one is stored in a page that all vCPUs' mappings share;
- * user space empties it at the next exit. A full ring makes the write an ordinary exit, so nothing is lost or out of
- * order. User space owns "first", this file owns "last"; both are in the page, so both are read once and bounded
- * before they are used.
+ * User space names zones of addresses or ports. A write into one is stored in a page that all
+ * vCPUs' mappings share; user space empties it at the next exit. A full ring makes the write an
+ * ordinary exit, so nothing is lost or out of order. User space owns "first", this file owns
+ * "last"; both are in the page, so both are read once and bounded before they are used.
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -35,7 +35,9 @@ static enum kvm_bus io_zone_bus(const struct kvm_coalesced_mmio_zone *at)
 	return at->pio ? KVM_BUS_PIO : KVM_BUS_MMIO;
 }
 
-/* Where the next write goes, or NULL when the ring is full; its index in *@last. The lock is held. */
+/*
+ * Where the next write goes, or NULL when the ring is full; its index in *@last. The lock is held.
+ */
 static struct kvm_coalesced_mmio *free_entry(struct kvm_coalesced_mmio_ring *ring, u32 *last)
 {
 	*last = READ_ONCE(ring->last);

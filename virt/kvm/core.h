@@ -2,8 +2,8 @@
 /*
  * What the files of the core say to each other and to nobody else.
  *
- * The functions of ioctl rows stand here beside the life cycle of each room, so that the tables in system.c, vm.c and
- * vcpu.c can name them. What an architecture may call is in include/kvm.
+ * The functions of ioctl rows stand here beside the life cycle of each room, so that the tables in
+ * system.c, vm.c and vcpu.c can name them. What an architecture may call is in include/kvm.
  */
 #ifndef KVM_CORE_H
 #define KVM_CORE_H
@@ -14,14 +14,14 @@
 #include <kvm/io_bus.h>
 #include <kvm/mmu_notifier.h>
 
-/* memslot.c; dirty_log.c has kvm_vm_get_dirty_log() and kvm_vm_clear_dirty_log() (include/kvm/memslot.h) */
-long kvm_vm_set_memory_region(struct kvm *kvm, struct kvm_arg *arg);	/* ARG_IN, LOCK_SLOTS */
-int kvm_dirty_log_enable_manual(struct kvm *kvm, struct kvm_enable_cap *cap);	/* slots_lock held */
+/* memslot.c, dirty_log.c (rows of the latter: include/kvm/memslot.h); slots_lock held */
+long kvm_vm_set_memory_region(struct kvm *kvm, struct kvm_arg *arg);
+int kvm_dirty_log_enable_manual(struct kvm *kvm, struct kvm_enable_cap *cap);
 
-/* coalesced_io.c; ARG_IN, LOCK_SLOTS; -ENXIO without a page */
+/* coalesced_io.c; rows: ARG_IN, LOCK_SLOTS. The page is what vCPUs map for the ring. */
 int kvm_coalesced_init(struct kvm *kvm);
 void kvm_coalesced_destroy(struct kvm *kvm);
-struct page *kvm_coalesced_page(struct kvm *kvm);	/* for the vCPU's mmap at KVM_COALESCED_MMIO_PAGE_OFFSET */
+struct page *kvm_coalesced_page(struct kvm *kvm);
 long kvm_vm_register_coalesced(struct kvm *kvm, struct kvm_arg *arg);
 long kvm_vm_unregister_coalesced(struct kvm *kvm, struct kvm_arg *arg);
 
@@ -29,12 +29,12 @@ long kvm_vm_unregister_coalesced(struct kvm *kvm, struct kvm_arg *arg);
 long kvm_vm_ioeventfd(struct kvm *kvm, struct kvm_arg *arg);
 long kvm_vm_irqfd(struct kvm *kvm, struct kvm_arg *arg);
 
-/* irq_routing.c; all LOCK_NONE */
+/* irq_routing.c; LOCK_NONE; in this order ARG_USER, ARG_IN, ARG_INOUT, ARG_IN */
 int kvm_irq_routing_init(struct kvm *kvm);
-long kvm_vm_set_gsi_routing(struct kvm *kvm, struct kvm_arg *arg);	/* KVM_SET_GSI_ROUTING, ARG_USER */
-long kvm_vm_irq_line(struct kvm *kvm, struct kvm_arg *arg);		/* KVM_IRQ_LINE, ARG_IN */
-long kvm_vm_irq_line_status(struct kvm *kvm, struct kvm_arg *arg);	/* KVM_IRQ_LINE_STATUS, ARG_INOUT */
-long kvm_vm_signal_msi(struct kvm *kvm, struct kvm_arg *arg);		/* KVM_SIGNAL_MSI, ARG_IN */
+long kvm_vm_set_gsi_routing(struct kvm *kvm, struct kvm_arg *arg);
+long kvm_vm_irq_line(struct kvm *kvm, struct kvm_arg *arg);
+long kvm_vm_irq_line_status(struct kvm *kvm, struct kvm_arg *arg);
+long kvm_vm_signal_msi(struct kvm *kvm, struct kvm_arg *arg);
 
 /* device.c; ARG_INOUT, LOCK_NONE */
 long kvm_vm_create_device(struct kvm *kvm, struct kvm_arg *arg);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM_CREATE_DEVICE: devices of the VM that are files, with attributes to set and get (KVM API 4.79 to 4.81).
+ * KVM_CREATE_DEVICE: devices of the VM that are files, with attributes to set and get (KVM API 4.79
+ * to 4.81).
  *
- * A class is registered by whoever implements it. A device lives as long as the VM, since the guest may use it after
- * its file is closed; only a class with a release function ends its devices with their files. The file holds a
- * reference to the VM.
+ * A class is registered by whoever implements it. A device lives as long as the VM, since the guest
+ * may use it after its file is closed; only a class with a release function ends its devices with
+ * their files. The file holds a reference to the VM.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -112,7 +113,8 @@ static const struct file_operations device_fops = {
 	.llseek		= noop_llseek,
 };
 
-static struct kvm_device *make_device(struct kvm *kvm, const struct kvm_device_class *class, u32 type)
+static struct kvm_device *make_device(struct kvm *kvm, const struct kvm_device_class *class,
+				      u32 type)
 {
 	struct kvm_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
 	int r;
@@ -134,7 +136,9 @@ static struct kvm_device *make_device(struct kvm *kvm, const struct kvm_device_c
 	return dev;
 }
 
-/* The device has no file: as if it had been closed, or as if the VM went, whichever ends its kind. */
+/*
+ * The device has no file: as if it had been closed, or as if the VM went, whichever ends its kind.
+ */
 static void unmake_device(struct kvm_device *dev)
 {
 	struct kvm *kvm = dev->kvm;
@@ -166,7 +170,10 @@ static struct file *make_file(struct kvm_device *dev, int *fd)
 	return file;
 }
 
-/* KVM_CREATE_DEVICE: -ENODEV for a type that is not there; with KVM_CREATE_DEVICE_TEST only that is said. */
+/*
+ * KVM_CREATE_DEVICE: -ENODEV for a type that is not there; with KVM_CREATE_DEVICE_TEST only that is
+ * said.
+ */
 long kvm_vm_create_device(struct kvm *kvm, struct kvm_arg *arg)
 {
 	struct kvm_create_device *args = arg->data;

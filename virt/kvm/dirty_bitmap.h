@@ -2,10 +2,10 @@
 /*
  * Arithmetic of dirty bitmaps: bit n of the bitmap is frame base_gfn + n.
  *
- * User space sees an array of little-endian bytes, so bits are set by the _le operations and a word's mask is turned
- * before it is looked at. Behind the bitmap proper lies a second of the same size, in which GET_DIRTY_LOG collects
- * what it will copy out and CLEAR_DIRTY_LOG what it has copied in; it belongs to the holder of slots_lock. Pure logic;
- * compiled in user space as well.
+ * User space sees an array of little-endian bytes, so bits are set by the _le operations and a
+ * word's mask is turned before it is looked at. Behind the bitmap proper lies a second of the same
+ * size, in which GET_DIRTY_LOG collects what it will copy out and CLEAR_DIRTY_LOG what it has
+ * copied in; it belongs to the holder of slots_lock. Pure logic; compiled in user space as well.
  */
 #ifndef KVM_DIRTY_BITMAP_H
 #define KVM_DIRTY_BITMAP_H
@@ -35,7 +35,10 @@ static inline unsigned long dirty_mask(unsigned long word)
 				     (unsigned long)le32_to_cpu((__force __le32)word);
 }
 
-/* All pages dirty; bits beyond the last page stay clear. Not atomic: nobody has seen the bitmap yet. */
+/*
+ * All pages dirty; bits beyond the last page stay clear. Not atomic: nobody has seen the bitmap
+ * yet.
+ */
 static inline void dirty_set_all(unsigned long *bitmap, unsigned long npages)
 {
 	unsigned long i;

@@ -2,13 +2,15 @@
 /*
  * Dirty logging: which pages of a slot have been written since user space last asked.
  *
- * A page is marked when its bit goes up, and then the next write to it costs nothing. To report it clean, the bit is
- * taken down and the page is write-protected, both under mmu_lock, so that no write falls between the two; and TLBs
- * are flushed before user space may look at the page, or a write through a stale entry would never be reported. The
- * flush therefore happens on every way out, also when the bitmap cannot be copied to user space.
+ * A page is marked when its bit goes up, and then the next write to it costs nothing. To report it
+ * clean, the bit is taken down and the page is write-protected, both under mmu_lock, so that no
+ * write falls between the two; and TLBs are flushed before user space may look at the page, or a
+ * write through a stale entry would never be reported. The flush therefore happens on every way
+ * out, also when the bitmap cannot be copied to user space.
  *
- * With KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, GET_DIRTY_LOG only reports, and CLEAR_DIRTY_LOG protects in steps that user
- * space chooses. ioctls hold slots_lock, so a slot and its bitmap stay while they work.
+ * With KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, GET_DIRTY_LOG only reports, and CLEAR_DIRTY_LOG
+ * protects in steps that user space chooses. ioctls hold slots_lock, so a slot and its bitmap stay
+ * while they work.
  */
 #include <linux/nospec.h>
 #include <linux/uaccess.h>
@@ -38,7 +40,10 @@ int kvm_dirty_log_enable_manual(struct kvm *kvm, struct kvm_enable_cap *cap)
 	return 0;
 }
 
-/* The slot that user space names, if it logs. -EINVAL for a name that cannot be, -ENOENT for one that is not. */
+/*
+ * The slot that user space names, if it logs. -EINVAL for a name that cannot be, -ENOENT for one
+ * that is not.
+ */
 static struct kvm_slot *logging_slot(struct kvm *kvm, u32 name)
 {
 	u32 as_id = name >> 16;
@@ -57,7 +62,10 @@ static struct kvm_slot *logging_slot(struct kvm *kvm, u32 name)
 	return slot;
 }
 
-/* Let others at mmu_lock, but never with a page protected whose old translation may still be cached. */
+/*
+ * Let others at mmu_lock, but never with a page protected whose old translation may still be
+ * cached.
+ */
 static void breathe(struct kvm *kvm, bool *flush)
 {
 	if (!need_resched() && !rwlock_needbreak(&kvm->mmu_lock))
@@ -69,10 +77,11 @@ static void breathe(struct kvm *kvm, bool *flush)
 }
 
 /*
- * Take down the bits of @wanted in @n words of the bitmap from word @first on (all bits when it is NULL) and protect
- * their pages. What was taken down is put into @taken, if that is given.
+ * Take down the bits of @wanted in @n words of the bitmap from word @first on (all bits when it is
+ * NULL) and protect their pages. What was taken down is put into @taken, if that is given.
  */
-static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned long first, unsigned long n,
+static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned long first,
+		       unsigned long n,
 		       const unsigned long *wanted, unsigned long *taken)
 {
 	bool flush = false;
@@ -101,7 +110,10 @@ static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned lo
 	write_unlock(&kvm->mmu_lock);
 }
 
-/* KVM_GET_DIRTY_LOG (KVM API 4.8): the whole bitmap; pages are reported once, unless clearing is manual. */
+/*
+ * KVM_GET_DIRTY_LOG (KVM API 4.8): the whole bitmap; pages are reported once, unless clearing is
+ * manual.
+ */
 long kvm_vm_get_dirty_log(struct kvm *kvm, struct kvm_arg *arg)
 {
 	const struct kvm_dirty_log *log = arg->data;
@@ -137,6 +149,7 @@ long kvm_vm_clear_dirty_log(struct kvm *kvm, struct kvm_arg *arg)
 	wanted = dirty_snapshot(slot);
 	if (copy_from_user(wanted, log->dirty_bitmap, dirty_bytes(log->num_pages)))
 		return -EFAULT;
-	take_dirty(kvm, slot, log->first_page / BITS_PER_LONG, dirty_words(log->num_pages), wanted, NULL);
+	take_dirty(kvm, slot, log->first_page / BITS_PER_LONG, dirty_words(log->num_pages), wanted,
+		   NULL);
 	return 0;
 }

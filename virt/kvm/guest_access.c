@@ -2,12 +2,13 @@
 /*
  * The host reads and writes guest memory.
  *
- * A guest address is turned into the VMM's address of the same byte, and the copy is an ordinary user copy in the VMM's
- * mm: swapping, copy-on-write, userfaultfd and hardware poison are the host's affair. The copy goes slot by slot, for
- * within a slot host addresses follow each other as guest addresses do.
+ * A guest address is turned into the VMM's address of the same byte, and the copy is an ordinary
+ * user copy in the VMM's mm: swapping, copy-on-write, userfaultfd and hardware poison are the
+ * host's affair. The copy goes slot by slot, for within a slot host addresses follow each other as
+ * guest addresses do.
  *
- * What is written is marked dirty after the copy, so a report that misses the mark is followed by one that has it; and
- * also when the copy fails, since a part may have been written.
+ * What is written is marked dirty after the copy, so a report that misses the mark is followed by
+ * one that has it; and also when the copy fails, since a part may have been written.
  */
 #include <linux/highmem.h>
 #include <linux/io.h>
@@ -158,9 +159,10 @@ hva_t kvm_vcpu_gfn_to_hva(struct kvm_vcpu *vcpu, gfn_t gfn, bool *writable)
 EXPORT_SYMBOL_GPL(kvm_vcpu_gfn_to_hva);
 
 /*
- * Caches. A table's number is read through the same pointer as the lookup is made, so a cache whose number is that of
- * the current table has a slot of that table, which lives as long as the srcu section. A number with
- * KVM_SLOTS_CHANGING does not last, and such a cache is looked up again next time.
+ * Caches. A table's number is read through the same pointer as the lookup is made, so a cache whose
+ * number is that of the current table has a slot of that table, which lives as long as the srcu
+ * section. A number with KVM_SLOTS_CHANGING does not last, and such a cache is looked up again next
+ * time.
  */
 static int fill_cache(struct kvm_slots *slots, struct kvm_gpa_cache *c)
 {
@@ -231,9 +233,10 @@ int kvm_write_guest_cached(struct kvm *kvm, struct kvm_gpa_cache *c, unsigned in
 EXPORT_SYMBOL_GPL(kvm_write_guest_cached);
 
 /*
- * Maps. The kernel's own mapping is not one that the MMU notifier knows of, so it needs a page with a reference.
- * Memory that has no struct page at all (the host was booted with mem=) can be mapped by its address: it is never
- * given to anyone else. A frame of a driver's mapping that has one cannot: it may be freed under us.
+ * Maps. The kernel's own mapping is not one that the MMU notifier knows of, so it needs a page with
+ * a reference. Memory that has no struct page at all (the host was booted with mem=) can be mapped
+ * by its address: it is never given to anyone else. A frame of a driver's mapping that has one
+ * cannot: it may be freed under us.
  */
 static void *map_frame(const struct kvm_pfn *p)
 {

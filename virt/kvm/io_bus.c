@@ -2,12 +2,14 @@
 /*
  * Buses: finding the device that answers a port or an address.
  *
- * A bus is an array of ranges sorted by where they begin, each with the greatest end of all ranges up to it. An access
- * walks down from the last range that begins at or below it, and stops where no range further down can reach it. The
- * array is never changed while readers may see it, with one exception: a range whose device must go when there is no
- * memory for a shorter array gets a device that takes nothing. So taking a device off a bus always succeeds.
+ * A bus is an array of ranges sorted by where they begin, each with the greatest end of all ranges
+ * up to it. An access walks down from the last range that begins at or below it, and stops where no
+ * range further down can reach it. The array is never changed while readers may see it, with one
+ * exception: a range whose device must go when there is no memory for a shorter array gets a device
+ * that takes nothing. So taking a device off a bus always succeeds.
  *
- * Readers hold kvm->srcu; writers kvm->slots_lock, and wait for readers before the old array, or the device, may go.
+ * Readers hold kvm->srcu; writers kvm->slots_lock, and wait for readers before the old array, or
+ * the device, may go.
  */
 #include <linux/slab.h>
 
@@ -19,7 +21,7 @@
 struct bus_range {
 	gpa_t			addr;
 	int			len;	/* 0: an access of any length that begins here */
-	gpa_t			reach;	/* last address of this and every range before, greatest */
+	gpa_t			reach;	/* the greatest last address up to here */
 	struct kvm_io_device	*dev;	/* READ_ONCE: may become &nobody */
 };
 
@@ -239,8 +241,8 @@ static void destroy_devices(struct kvm_io_bus *bus)
 }
 
 /*
- * Nobody has the VM any more. Downwards: an ioeventfd that is on two buses has its second device, which destroys
- * nothing, on KVM_BUS_FAST_MMIO, and its first, which does, on a bus below.
+ * Nobody has the VM any more. Downwards: an ioeventfd that is on two buses has its second device,
+ * which destroys nothing, on KVM_BUS_FAST_MMIO, and its first, which does, on a bus below.
  */
 void kvm_io_buses_destroy(struct kvm *kvm)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ioeventfd: a guest's write to an address or port signals an eventfd, and the vCPU runs on (KVM API 4.59).
+ * ioeventfd: a guest's write to an address or port signals an eventfd, and the vCPU runs on (KVM
+ * API 4.59).
  *
- * Each is a device on a bus. It may ask for a length and a value; one of length 0 takes a write of any length, and if
- * it stands for an MMIO address it is also on KVM_BUS_FAST_MMIO, where the address alone is looked up, before anyone
- * has decoded the instruction.
+ * Each is a device on a bus. It may ask for a length and a value; one of length 0 takes a write of
+ * any length, and if it stands for an MMIO address it is also on KVM_BUS_FAST_MMIO, where the
+ * address alone is looked up, before anyone has decoded the instruction.
  */
 #include <linux/eventfd.h>
 #include <linux/slab.h>
@@ -241,7 +242,10 @@ static long deassign(struct kvm *kvm, const struct kvm_ioeventfd *args)
 	return e ? 0 : -ENOENT;
 }
 
-/* KVM_IOEVENTFD. Making one needs the file table and memory before slots_lock, so the row takes no lock. */
+/*
+ * KVM_IOEVENTFD. Making one needs the file table and memory before slots_lock, so the row takes no
+ * lock.
+ */
 long kvm_vm_ioeventfd(struct kvm *kvm, struct kvm_arg *arg)
 {
 	const struct kvm_ioeventfd *args = arg->data;

@@ -2,11 +2,12 @@
 /*
  * GSI routing: from a line's number to who delivers it, and back from a pin to the line.
  *
- * The table is immutable. Routes are sorted by GSI, and first[] says where each GSI's begin, so driving a line costs
- * two loads and the delivery. The way back, at an end of interrupt, is a search in a sorted array of pins.
+ * The table is immutable. Routes are sorted by GSI, and first[] says where each GSI's begin, so
+ * driving a line costs two loads and the delivery. The way back, at an end of interrupt, is a
+ * search in a sorted array of pins.
  *
- * Readers hold kvm->irq_srcu, also while they deliver; writers hold kvm->irq_lock to publish and let it go before they
- * wait for readers, since a reader may come to a place that wants it.
+ * Readers hold kvm->irq_srcu, also while they deliver; writers hold kvm->irq_lock to publish and
+ * let it go before they wait for readers, since a reader may come to a place that wants it.
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -26,7 +27,8 @@ struct kvm_irq_table {
 	unsigned int		n;
 	unsigned int		n_pins;
 	unsigned int		n_gsis;		/* those from here on have no route */
-	u16			*first;		/* n_gsis + 1: GSI g has routes first[g] .. first[g + 1] - 1 */
+	/* n_gsis + 1: GSI g has routes first[g] .. first[g + 1] - 1 */
+	u16			*first;
 	struct pin_to_gsi	*pins;		/* sorted by irqchip, then pin */
 	struct kvm_irq_route	routes[];	/* sorted by GSI */
 };
@@ -69,7 +71,8 @@ int kvm_irq_set(struct kvm *kvm, int source, u32 gsi, int level, bool line_statu
 	n = routes_of(kvm, gsi, &routes);
 	for (i = 0; i < n; i++) {
 		if (!nothing_to_do(&routes[i], level))
-			best = max(best, routes[i].set(kvm, &routes[i], source, level, line_status));
+			best = max(best, routes[i].set(kvm, &routes[i], source, level,
+						       line_status));
 	}
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 	return best;
@@ -166,7 +169,8 @@ int kvm_irq_pin_to_gsi(struct kvm *kvm, u32 irqchip, u32 pin)
 EXPORT_SYMBOL_GPL(kvm_irq_pin_to_gsi);
 
 void kvm_irq_routing_walk(struct kvm *kvm,
-			  void (*fn)(struct kvm *kvm, const struct kvm_irq_route *route, void *data),
+			  void (*fn)(struct kvm *kvm, const struct kvm_irq_route *route,
+				     void *data),
 			  void *data)
 {
 	int idx = srcu_read_lock(&kvm->irq_srcu);
@@ -371,7 +375,8 @@ static int fill_table(struct kvm *kvm, struct kvm_irq_table *table,
 	return index_gsis(table);
 }
 
-static struct kvm_irq_table *make_table(struct kvm *kvm, const struct kvm_irq_routing_entry *entries,
+static struct kvm_irq_table *make_table(struct kvm *kvm,
+					const struct kvm_irq_routing_entry *entries,
 					unsigned int n)
 {
 	unsigned int i, n_gsis = 0;
@@ -395,7 +400,8 @@ static struct kvm_irq_table *make_table(struct kvm *kvm, const struct kvm_irq_ro
 	return table;
 }
 
-int kvm_irq_routing_set(struct kvm *kvm, const struct kvm_irq_routing_entry *entries, unsigned int n)
+int kvm_irq_routing_set(struct kvm *kvm, const struct kvm_irq_routing_entry *entries,
+			unsigned int n)
 {
 	struct kvm_irq_table *table, *old;
 

@@ -2,17 +2,19 @@
 /*
  * irqfd: a signal on an eventfd raises a guest interrupt (KVM API 4.75).
  *
- * Each irqfd waits on its eventfd's wait queue. The wake-up comes with that queue's lock held and interrupts off; it
- * delivers at once when every destination can do so, else a work item does.
+ * Each irqfd waits on its eventfd's wait queue. The wake-up comes with that queue's lock held and
+ * interrupts off; it delivers at once when every destination can do so, else a work item does.
  *
- * Life: an irqfd is on kvm->irqfds.items from its assignment until someone takes it off under irqfds.lock: deassign, the
- * hang-up when the eventfd's last file closes, or the closing of the VM's file. Who takes it off, and only he, queues
- * its shutdown, which runs in a workqueue because it waits for wake-ups and deliveries that may be under way; the
- * hang-up itself comes as a wake-up. The module flushes that queue before anyone may rely on an irqfd being gone.
+ * Life: an irqfd is on kvm->irqfds.items from its assignment until someone takes it off under
+ * irqfds.lock: deassign, the hang-up when the eventfd's last file closes, or the closing of the
+ * VM's file. Who takes it off, and only he, queues its shutdown, which runs in a workqueue because
+ * it waits for wake-ups and deliveries that may be under way; the hang-up itself comes as a
+ * wake-up. The module flushes that queue before anyone may rely on an irqfd being gone.
  *
- * A resampling irqfd drives its line high and leaves it so until the guest acknowledges; then the line goes low and all
- * irqfds of the GSI are told by their second eventfd, so that a device that still wants service signals again. Irqfds
- * of one GSI share one resampler, which is one acknowledgement notifier.
+ * A resampling irqfd drives its line high and leaves it so until the guest acknowledges; then the
+ * line goes low and all irqfds of the GSI are told by their second eventfd, so that a device that
+ * still wants service signals again. Irqfds of one GSI share one resampler, which is one
+ * acknowledgement notifier.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -26,7 +28,7 @@
 struct resampler {
 	struct kvm_irq_ack_notifier	ack;
 	struct kvm			*kvm;
-	struct list_head		irqfds;	/* under resampler_lock; read under irq_srcu */
+	struct list_head		irqfds;	/* resampler_lock; irq_srcu to read */
 	struct list_head		node;	/* of kvm->irqfds.resamplers */
 };
 
@@ -34,8 +36,8 @@ struct irqfd {
 	struct kvm			*kvm;
 	struct eventfd_ctx		*ctx;
 	u32				gsi;
-	bool				ready;	/* under irqfds.lock: its maker has let go of it */
-	struct list_head		node;	/* of kvm->irqfds.items; empty: taken off */
+	bool				ready;	/* irqfds.lock: its maker is done */
+	struct list_head		node;	/* of items; empty: taken off */
 
 	wait_queue_entry_t		wait;
 	poll_table			pt;
@@ -205,8 +207,8 @@ static void resampler_leave(struct irqfd *irqfd)
 }
 
 /*
- * Bypass: a host interrupt that would signal our eventfd goes straight to the guest. Who has both ends in hand is
- * irqbypass; how, the architecture knows.
+ * Bypass: a host interrupt that would signal our eventfd goes straight to the guest. Who has both
+ * ends in hand is irqbypass; how, the architecture knows.
  */
 
 static int bypass_add(struct irq_bypass_consumer *consumer, struct irq_bypass_producer *producer)
@@ -242,7 +244,8 @@ static void bypass_offer(struct irqfd *irqfd)
 	irqfd->consumer.add_producer = bypass_add;
 	irqfd->consumer.del_producer = bypass_del;
 	if (irq_bypass_register_consumer(&irqfd->consumer)) {
-		irqfd->consumer.token = NULL;	/* another has the eventfd: the long way works as well */
+		/* another has the eventfd: the long way works as well */
+		irqfd->consumer.token = NULL;
 		pr_debug("irqfd: no bypass for GSI %u\n", irqfd->gsi);
 	}
 }
@@ -273,7 +276,10 @@ void kvm_irqfd_routing_changed(struct kvm *kvm)
  * Assignment and shutdown.
  */
 
-/* Off the list already. What is under way ends first: wake-ups, then the delivery that one may have queued. */
+/*
+ * Off the list already. What is under way ends first: wake-ups, then the delivery that one may have
+ * queued.
+ */
 static void shutdown(struct work_struct *work)
 {
 	struct irqfd *irqfd = container_of(work, struct irqfd, shutdown);
@@ -342,9 +348,9 @@ static int irqfd_add(struct irqfd *irqfd)
 }
 
 /*
- * On the wait queue it goes, and what was signalled before is delivered now. Until it is ready nobody takes it off:
- * deassign passes over it, and the caller's reference to the file keeps the hang-up away. Afterwards it may be gone at
- * any time.
+ * On the wait queue it goes, and what was signalled before is delivered now. Until it is ready
+ * nobody takes it off: deassign passes over it, and the caller's reference to the file keeps the
+ * hang-up away. Afterwards it may be gone at any time.
  */
 static void irqfd_start(struct irqfd *irqfd, struct file *file)
 {
@@ -384,7 +390,10 @@ out:
 	return r;
 }
 
-/* That there is none such is no error. When this returns, no interrupt comes from the eventfd any more. */
+/*
+ * That there is none such is no error. When this returns, no interrupt comes from the eventfd any
+ * more.
+ */
 static int deassign(struct kvm *kvm, const struct kvm_irqfd *args)
 {
 	struct eventfd_ctx *ctx = eventfd_ctx_fdget(args->fd);

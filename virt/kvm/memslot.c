@@ -2,18 +2,19 @@
 /*
  * Memory slots: changing the table.
  *
- * A reader sees the memory map before a change or after it, never half of it: a change builds the next table beside
- * the current one, publishes it with one pointer, waits until nobody reads the old one, and only then frees what the
- * change made unreachable. Everything that can fail is done before the first publication, so a failed call changes
- * nothing and a begun one always ends.
+ * A reader sees the memory map before a change or after it, never half of it: a change builds the
+ * next table beside the current one, publishes it with one pointer, waits until nobody reads the
+ * old one, and only then frees what the change made unreachable. Everything that can fail is done
+ * before the first publication, so a failed call changes nothing and a begun one always ends.
  *
- * A slot that is deleted or moved goes in two steps, or a fault could bring back a translation that is being removed:
- * its copy marked KVM_SLOT_INVALID is published and readers of the old one are waited for, so no fault can make a new
- * translation; then the architecture drops those that are there; then the table without it is published. The MMU
- * notifier finds the slot until that last step, since until then its memory may be mapped.
+ * A slot that is deleted or moved goes in two steps, or a fault could bring back a translation that
+ * is being removed: its copy marked KVM_SLOT_INVALID is published and readers of the old one are
+ * waited for, so no fault can make a new translation; then the architecture drops those that are
+ * there; then the table without it is published. The MMU notifier finds the slot until that last
+ * step, since until then its memory may be mapped.
  *
- * Publication and notifier: see publish() below. Writers hold kvm->slots_lock, and nobody in an srcu read section may
- * take it. Searching is in slot_index.c.
+ * Publication and notifier: see publish() below. Writers hold kvm->slots_lock, and nobody in an
+ * srcu read section may take it. Searching is in slot_index.c.
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -24,7 +25,8 @@
 #include "slot_index.h"
 
 #define SLOT_MAX_PAGES	((unsigned long)INT_MAX)
-#define SLOT_AS_SHIFT	16	/* kvm_userspace_memory_region.slot: the address space above, the id below */
+/* kvm_userspace_memory_region.slot: the address space above, the id below */
+#define SLOT_AS_SHIFT	16
 
 /* A change on its way: what is there, what will be, and the tables that lead to it. */
 struct slot_update {
@@ -91,10 +93,11 @@ static bool try_publish(struct kvm *kvm, int as_id, struct kvm_slots *next)
 /*
  * Make @next the table of @as_id, wait for readers of the one before, and free that.
  *
- * An invalidation of host addresses looks the slots up once, when it begins. Had it begun on a table without a slot
- * that a fault then finds, the fault could map the page that is being taken away and nobody would unmap it. So the
- * pointer changes under mn_lock and only when no invalidation is under way: one that began before is waited for, one
- * that begins later finds the new table.
+ * An invalidation of host addresses looks the slots up once, when it begins. Had it begun on a
+ * table without a slot that a fault then finds, the fault could map the page that is being taken
+ * away and nobody would unmap it. So the pointer changes under mn_lock and only when no
+ * invalidation is under way: one that began before is waited for, one that begins later finds the
+ * new table.
  *
  * The generation is odd (KVM_SLOTS_CHANGING) until readers of the old table are gone.
  */
@@ -167,8 +170,8 @@ static int make_tables(struct slot_update *u)
 }
 
 /*
- * Everything that can fail. The architecture comes last, since what it has prepared cannot be taken back without
- * harm to what @new shares with @old.
+ * Everything that can fail. The architecture comes last, since what it has prepared cannot be taken
+ * back without harm to what @new shares with @old.
  */
 static int prepare(struct slot_update *u)
 {
@@ -316,7 +319,8 @@ int kvm_slots_init(struct kvm *kvm)
 {
 	int i;
 
-	kvm->slots_generation = 2;	/* no table has number 0, so no zeroed cache is taken for a filled one */
+	/* no table has number 0, so no zeroed cache is taken for a filled one */
+	kvm->slots_generation = 2;
 	for (i = 0; i < KVM_ADDRESS_SPACES; i++) {
 		struct kvm_slots *empty = alloc_table(0);
 

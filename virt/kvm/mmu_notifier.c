@@ -2,16 +2,18 @@
 /*
  * The MMU notifier: the VMM's page tables change, and the guest's translations follow.
  *
- * An invalidation is a round: start, the host changes its page tables, end. From start to end the round is counted in
- * mn_active with its range added to the hull [mn_start, mn_end), whether or not a slot is touched: no fault in the hull
- * may install, and no slot table is published. Faults ask under mmu_lock, so a fault either sees the round or has
- * installed before the round takes mmu_lock to unmap. A round that touches no slot takes mmu_lock not at all: no fault
- * can resolve a page in it, since the table it looked at stays current until the round has ended.
+ * An invalidation is a round: start, the host changes its page tables, end. From start to end the
+ * round is counted in mn_active with its range added to the hull [mn_start, mn_end), whether or not
+ * a slot is touched: no fault in the hull may install, and no slot table is published. Faults ask
+ * under mmu_lock, so a fault either sees the round or has installed before the round takes mmu_lock
+ * to unmap. A round that touches no slot takes mmu_lock not at all: no fault can resolve a page in
+ * it, since the table it looked at stays current until the round has ended.
  *
  * Ageing and its tests change no mapping and are no rounds.
  *
- * Callbacks come with page-table locks or mmap_lock held, from any thread of the host, also from reclaim under a lock
- * of ours: they take mn_lock, kvm->srcu for reading, and mmu_lock, and nothing else.
+ * Callbacks come with page-table locks or mmap_lock held, from any thread of the host, also from
+ * reclaim under a lock of ours: they take mn_lock, kvm->srcu for reading, and mmu_lock, and nothing
+ * else.
  */
 #include "core.h"
 #include "slot_index.h"
@@ -31,7 +33,10 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 	return container_of(mn, struct kvm, mn);
 }
 
-/* Is any slot touched? Most changes of the VMM's memory touch none, and shall not wait for mmu_lock. */
+/*
+ * Is any slot touched? Most changes of the VMM's memory touch none, and shall not wait for
+ * mmu_lock.
+ */
 static bool touches_slot(struct kvm *kvm, const struct hva_visit *v)
 {
 	struct kvm_slots *slots;
@@ -64,8 +69,8 @@ static bool visit_space(struct kvm *kvm, const struct hva_visit *v, unsigned int
 }
 
 /*
- * No table is published during a round, so both searches of one see the same. mmu_lock is held over the flush as well:
- * whoever finds an entry gone or protected may rely on it.
+ * No table is published during a round, so both searches of one see the same. mmu_lock is held over
+ * the flush as well: whoever finds an entry gone or protected may rely on it.
  */
 static bool visit_slots(struct kvm *kvm, const struct hva_visit *v)
 {
@@ -88,7 +93,10 @@ static bool visit_slots(struct kvm *kvm, const struct hva_visit *v)
 static void round_begin(struct kvm *kvm, hva_t start, hva_t end)
 {
 	spin_lock(&kvm->mn_lock);
-	/* The hull only grows while rounds overlap: more faults than need be come again, but none installs wrongly. */
+	/*
+	 * The hull only grows while rounds overlap: more faults than need be come again, but none
+	 * installs wrongly.
+	 */
 	if (!kvm->mn_active) {
 		WRITE_ONCE(kvm->mn_start, start);
 		WRITE_ONCE(kvm->mn_end, end);
@@ -105,9 +113,11 @@ static void round_end(struct kvm *kvm)
 	bool last;
 
 	spin_lock(&kvm->mn_lock);
-	smp_wmb();	/* pairs with kvm_mn_seq(): who reads the new sequence reads the new page tables */
+	/* pairs with kvm_mn_seq(): who reads the new sequence reads the new page tables */
+	smp_wmb();
 	WRITE_ONCE(kvm->mn_seq, kvm->mn_seq + 1);
-	smp_wmb();	/* pairs with kvm_mn_retry(): who no longer sees the round sees the new sequence */
+	/* pairs with kvm_mn_retry(): who no longer sees the round sees the new sequence */
+	smp_wmb();
 	KVM_BUG_ON(kvm->mn_active <= 0, kvm);
 	WRITE_ONCE(kvm->mn_active, kvm->mn_active - 1);
 	last = !kvm->mn_active;
@@ -139,7 +149,10 @@ static void mn_invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier
 	round_end(mn_to_kvm(mn));
 }
 
-/* Reclaim asks whether the pages were used since it last asked, and wants to be told of the next use. */
+/*
+ * Reclaim asks whether the pages were used since it last asked, and wants to be told of the next
+ * use.
+ */
 static int mn_clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long start,
 				unsigned long end)
 {
@@ -171,7 +184,10 @@ static int mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned
 	return visit_slots(mn_to_kvm(mn), &v);
 }
 
-/* The VMM's last thread is gone while others still hold the VM: no page of its may be reached any more. */
+/*
+ * The VMM's last thread is gone while others still hold the VM: no page of its may be reached any
+ * more.
+ */
 static void mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
@@ -200,7 +216,10 @@ void kvm_mn_unregister(struct kvm *kvm)
 {
 	mmu_notifier_unregister(&kvm->mn, kvm->mm);
 
-	/* A round whose start was seen and whose end will not be: a slot that is still changed must not wait for it. */
+	/*
+	 * A round whose start was seen and whose end will not be: a slot that is still changed must
+	 * not wait for it.
+	 */
 	WARN_ON(rcuwait_active(&kvm->mn_wait));
 	kvm->mn_active = 0;
 }

@@ -2,13 +2,15 @@
 /*
  * From a guest frame to the host page behind it.
  *
- * The host's page tables are the truth; three ways lead to them, from cheap to dear: a walk without locks that finds a
- * page that is there already; get_user_pages(), which makes it be there; and, for mappings of device memory that
- * get_user_pages() refuses, the page-table entry itself. The first two give a reference to the page. The third gives
- * none, since such memory need not be counted at all: there only the MMU notifier keeps a translation true, and nobody
- * may hold on to the frame beyond it.
+ * The host's page tables are the truth; three ways lead to them, from cheap to dear: a walk without
+ * locks that finds a page that is there already; get_user_pages(), which makes it be there; and,
+ * for mappings of device memory that get_user_pages() refuses, the page-table entry itself. The
+ * first two give a reference to the page. The third gives none, since such memory need not be
+ * counted at all: there only the MMU notifier keeps a translation true, and nobody may hold on to
+ * the frame beyond it.
  *
- * A read fault asks for a writable page if one is to be had at no cost, which spares the guest a second fault.
+ * A read fault asks for a writable page if one is to be had at no cost, which spares the guest a
+ * second fault.
  */
 #include <linux/highmem.h>
 #include <linux/ioport.h>
@@ -41,7 +43,10 @@ static int found_page(const struct pfn_req *q, struct page *page, bool writable)
 	return 0;
 }
 
-/* The page, if it is mapped and, with FOLL_WRITE, lets us write; without locks and without sleeping. */
+/*
+ * The page, if it is mapped and, with FOLL_WRITE, lets us write; without locks and without
+ * sleeping.
+ */
 static bool gup_fast(const struct pfn_req *q, unsigned int gup, struct page **page)
 {
 	return get_user_pages_fast_only(q->hva, 1, gup, page) == 1;
@@ -146,7 +151,10 @@ static int read_pte(const struct pfn_req *q)
 	return 0;
 }
 
-/* As read_pte(), and -EAGAIN when the VMM's mapping has to be looked up anew; mmap_lock held before and after. */
+/*
+ * As read_pte(), and -EAGAIN when the VMM's mapping has to be looked up anew; mmap_lock held before
+ * and after.
+ */
 static int resolve_pte(const struct pfn_req *q)
 {
 	unsigned int fault = asks_write(q) ? FAULT_FLAG_WRITE : 0;
@@ -220,7 +228,10 @@ void kvm_pfn_put(const struct kvm_pfn *p, bool dirty)
 }
 EXPORT_SYMBOL_GPL(kvm_pfn_put);
 
-/* The page of @pfn if the host keeps account of its use: not the zero page, not a hole, not device memory. */
+/*
+ * The page of @pfn if the host keeps account of its use: not the zero page, not a hole, not device
+ * memory.
+ */
 static struct page *tracked_page(kvm_pfn_t pfn)
 {
 	struct page *page;
@@ -232,8 +243,9 @@ static struct page *tracked_page(kvm_pfn_t pfn)
 }
 
 /*
- * The bit alone, with no word to the file system: it was told when the page was made writable in the VMM's page tables,
- * and will be asked before it becomes clean, which is a round of the MMU notifier.
+ * The bit alone, with no word to the file system: it was told when the page was made writable in
+ * the VMM's page tables, and will be asked before it becomes clean, which is a round of the MMU
+ * notifier.
  */
 void kvm_pfn_set_dirty(kvm_pfn_t pfn)
 {

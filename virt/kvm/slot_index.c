@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Building and searching slot tables: see slot_index.h. Pure logic; tools/testing/unit compiles it as well.
+ * Building and searching slot tables: see slot_index.h. Pure logic; tools/testing/unit compiles it
+ * as well.
  */
 #include "slot_index.h"
 
@@ -91,7 +92,8 @@ static unsigned int count_up_to(const struct kvm_slots *slots, gfn_t gfn)
 
 static bool slot_has(const struct kvm_slot *slot, gfn_t gfn)
 {
-	return gfn - slot->base_gfn < slot->npages;	/* below the base wraps around to a great number */
+	/* below the base wraps around to a great number */
+	return gfn - slot->base_gfn < slot->npages;
 }
 
 struct kvm_slot *kvm_slots_find(struct kvm_slots *slots, gfn_t gfn)
@@ -130,8 +132,8 @@ bool kvm_slots_overlap(const struct kvm_slots *slots, gfn_t base, unsigned long 
 		       const struct kvm_slot *except)
 {
 	/*
-	 * From the last slot that begins in the range downward. Slots do not overlap, so below one that ends too low
-	 * every other does.
+	 * From the last slot that begins in the range downward. Slots do not overlap, so below one
+	 * that ends too low every other does.
 	 */
 	unsigned int i = count_up_to(slots, base + npages - 1);
 

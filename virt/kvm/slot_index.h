@@ -2,9 +2,10 @@
 /*
  * The shape of a slot table: three sorted arrays over the same slots.
  *
- * by_gfn answers guest faults, by_id the ioctls, by_hva the MMU notifier. A table is built in one go from the one
- * before it and never changes after it is published, but for the hint of the last hit and its generation. Nothing here
- * takes a lock or allocates, so the same file is compiled in user space and tested there.
+ * by_gfn answers guest faults, by_id the ioctls, by_hva the MMU notifier. A table is built in one
+ * go from the one before it and never changes after it is published, but for the hint of the last
+ * hit and its generation. Nothing here takes a lock or allocates, so the same file is compiled in
+ * user space and tested there.
  */
 #ifndef KVM_SLOT_INDEX_H
 #define KVM_SLOT_INDEX_H
@@ -12,14 +13,17 @@
 #include <kvm/memslot.h>
 
 /*
- * Ranges of guest frames never overlap; ranges of host addresses may (two slots on the same memory). So by_hva, sorted
- * by where a slot begins, has reach beside it, the greatest end of all slots up to here: a search for what reaches into
- * a range walks down from the range's end and stops where nothing below can reach it any more.
+ * Ranges of guest frames never overlap; ranges of host addresses may (two slots on the same
+ * memory). So by_hva, sorted by where a slot begins, has reach beside it, the greatest end of all
+ * slots up to here: a search for what reaches into a range walks down from the range's end and
+ * stops where nothing below can reach it any more.
  */
 struct kvm_slots {
-	u64			generation;	/* KVM_SLOTS_CHANGING: readers of the table before may be about */
+	/* KVM_SLOTS_CHANGING: readers of the table before may be about */
+	u64			generation;
 	unsigned int		n;
-	unsigned int		hint;		/* of by_gfn: the last hit, written by readers, any value < n is right */
+	/* of by_gfn: the last hit, written by readers, any value < n is right */
+	unsigned int		hint;
 	struct kvm_slot		**by_gfn;
 	struct kvm_slot		**by_id;
 	struct kvm_slot		**by_hva;
@@ -64,12 +68,16 @@ int kvm_slots_hva_top(const struct kvm_slots *slots, hva_t end);
 	     (i) >= 0 && ((slot) = (slots)->by_hva[i], true)	;				\
 	     (i) = kvm_slots_hva_below(slots, i, start))
 
-/* The frames of @slot whose host addresses lie, if only in part, in [@start, @end), which touches the slot. */
+/*
+ * The frames of @slot whose host addresses lie, if only in part, in [@start, @end), which touches
+ * the slot.
+ */
 struct kvm_gfn_range kvm_slot_gfn_range(const struct kvm_slot *slot, hva_t start, hva_t end);
 
 /*
- * What turning @old (NULL: none) into @new (npages 0: nothing) is: enum kvm_slot_change, SLOT_SAME, or -EINVAL for
- * what may not change: size, host address or KVM_MEM_READONLY of a slot that is there.
+ * What turning @old (NULL: none) into @new (npages 0: nothing) is: enum kvm_slot_change, SLOT_SAME,
+ * or -EINVAL for what may not change: size, host address or KVM_MEM_READONLY of a slot that is
+ * there.
  */
 #define SLOT_SAME	(-1000)
 int kvm_slot_change_of(const struct kvm_slot *old, const struct kvm_slot *new);
