@@ -49,11 +49,9 @@ union mmu_role {
 struct mmu_page;	/* one table of ours: mmu/ knows its layout */
 
 struct x86_mmu_vm {
-	struct list_head	roots;		/* of the TDP MMU; added and removed under mmu_lock write */
-	u64			valid_gen;	/* roots of an older generation are obsolete (zap all) */
-	struct list_head	free_later;
-	atomic64_t		tables;		/* tables in use; KVM_GET_NR_MMU_PAGES-like accounting */
-	struct workqueue_struct	*zap_wq;
+	struct list_head	roots;		/* of the direct MMU; read under mmu_lock and RCU */
+	spinlock_t		roots_lock;	/* changes of roots; innermost */
+	atomic64_t		tables;		/* linked: of all roots together */
 };
 
 #define MMU_CACHE_SIZE	16
@@ -66,8 +64,7 @@ struct x86_mmu {
 	union mmu_role	role;		/* current */
 	hpa_t		root;		/* INVALID_PAGE when none is loaded */
 	struct mmu_page	*root_page;
-	struct mmu_cache tables;	/* zeroed pages, topped up before mmu_lock is taken */
-	struct mmu_cache headers;
+	struct mmu_cache tables;	/* zeroed, with their headers; filled up before mmu_lock is taken */
 	u64		pdptrs[4];	/* PAE: as loaded by MOV CR3 (SDM vol 3, 4.4.1) */
 	/* The last MMIO access's translation, so that the emulator need not walk again (mmio.c) */
 	u64		mmio_gen;
