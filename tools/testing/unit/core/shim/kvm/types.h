@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What include/kvm/types.h gives, in user space: enough for the headers and files of the core that
+ * are pure logic. Found before the kernel's.
+ */
+#ifndef KVM_TYPES_H
+#define KVM_TYPES_H
+
+#include <endian.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef u64 gpa_t;
+typedef u64 gfn_t;
+typedef unsigned long hva_t;
+
+struct kvm;
+struct kvm_vcpu;
+struct kvm_slot;
+struct kvm_slots;
+
+#define PAGE_SHIFT		12
+#define BITS_PER_LONG		((int)(8 * sizeof(long)))
+#define BIT(n)			(1UL << (n))
+#define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
+#define round_down(n, d)	((n) / (d) * (d))
+#define min(a, b)		((a) < (b) ? (a) : (b))
+#define max(a, b)		((a) > (b) ? (a) : (b))
+#define likely(x)		(x)
+#define READ_ONCE(x)		(x)
+#define WRITE_ONCE(x, v)	((x) = (v))
+#define le64_to_cpu(x)		le64toh(x)
+#define le32_to_cpu(x)		le32toh(x)
+#define __force
+
+#endif
