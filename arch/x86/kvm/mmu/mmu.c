@@ -113,7 +113,7 @@ void mmu_cache_return(struct x86_mmu *mmu, struct mmu_page *sp)
  * Roles and roots.
  */
 
-static unsigned int guest_levels(const struct x86_vcpu *v)
+unsigned int mmu_guest_levels(const struct x86_vcpu *v)
 {
 	if (!(v->cr0 & X86_CR0_PG))
 		return 0;
@@ -131,7 +131,7 @@ static union mmu_role role_of(struct kvm_vcpu *vcpu)
 		.smm		= vcpu->as_id,
 		.ad_disabled	= !spte_format.accessed,
 		.paging		= !!(v->cr0 & X86_CR0_PG),
-		.guest_levels	= guest_levels(v),
+		.guest_levels	= mmu_guest_levels(v),
 		.cr0_wp		= !!(v->cr0 & X86_CR0_WP),
 		.cr4_pse	= !!(v->cr4 & X86_CR4_PSE),
 		.cr4_smep	= !!(v->cr4 & X86_CR4_SMEP),

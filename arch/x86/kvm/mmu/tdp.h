@@ -27,6 +27,9 @@ struct kvm_slot_arch {
 
 extern struct mmu_tdp_config mmu_tdp;
 
+/* mmu.c: levels of the guest's own paging: 0 (off), 2, 3, 4 or 5. */
+unsigned int mmu_guest_levels(const struct x86_vcpu *v);
+
 /* mmu.c: tables ready for use, zeroed. new may sleep unless @gfp forbids; free is for one that was never linked. */
 struct mmu_page *mmu_page_new(gfp_t gfp);
 void mmu_page_free(struct mmu_page *sp);

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's page tables: see guest_walk.h.
+ *
+ * A walk reads one entry a level. It ends early at an entry that is not present or has a reserved bit set, each with its
+ * own error code, or at a large page. The rights are what all entries together grant; whether they suffice is looked at
+ * once, at the end. Only then are accessed and dirty bits set, from the top down.
+ */
+#include "guest_walk.h"
+
+#define PTE_P		(1ull << 0)
+#define PTE_W		(1ull << 1)
+#define PTE_U		(1ull << 2)
+#define PTE_A		(1ull << 5)
+#define PTE_D		(1ull << 6)
+#define PTE_PS		(1ull << 7)
+#define PTE_G		(1ull << 8)
+#define PTE_NX		(1ull << 63)
+#define PTE_PKEY_SHIFT	59
+
+/* Bits @low to @high. */
+#define BITS(high, low)	((~0ull >> (63 - (high))) & (~0ull << (low)))
+
+static unsigned int entry_size(const struct guest_paging *p)
+{
+	return p->levels == 2 ? 4 : 8;
+}
+
+static unsigned int index_bits(const struct guest_paging *p)
+{
+	return p->levels == 2 ? 10 : 9;
+}
+
+/* log2 of what an entry of @level maps. */
+static unsigned int level_shift(const struct guest_paging *p, int level)
+{
+	return 12 + index_bits(p) * (level - 1);
+}
+
+/* Physical address bits that this guest's CPU does not have, up to the last an entry could hold. */
+static u64 beyond_maxphyaddr(const struct guest_paging *p, unsigned int top)
+{
+	return p->maxphyaddr > top ? 0 : BITS(top, p->maxphyaddr);
+}
+
+static bool is_large(const struct guest_paging *p, u64 entry, int level)
+{
+	if (!(entry & PTE_PS))
+		return false;
+	if (level == 2)
+		return p->levels > 2 || p->pse;
+	return level == 3 && p->levels > 3 && p->gb_pages;
+}
+
+/* 32-bit entries have reserved bits in 4M pages only: bits 13 to 20 are address bits 32 to 39 (PSE-36). */
+static u64 reserved_32(const struct guest_paging *p, u64 entry, int level)
+{
+	if (!is_large(p, entry, level))
+		return 0;
+	if (p->maxphyaddr >= 40)
+		return BITS(21, 21);
+	if (p->maxphyaddr <= 32)
+		return BITS(21, 13);
+	return BITS(21, p->maxphyaddr - 19);
+}
+
+/* 64-bit entries: SDM vol 3, tables 4-8 to 4-20. PAE has no use for bits 52 to 62; long mode leaves them to software. */
+static u64 reserved_64(const struct guest_paging *p, u64 entry, int level)
+{
+	u64 bits = beyond_maxphyaddr(p, p->levels == 3 ? 62 : 51);
+
+	if (!p->nx)
+		bits |= PTE_NX;
+	if (is_large(p, entry, level))
+		return bits | BITS(level_shift(p, level) - 1, 13);
+	if (level > 2)
+		bits |= PTE_PS;
+	if (p->amd && level >= 4 && level == p->levels)
+		bits |= PTE_G;
+	return bits;
+}
+
+static u64 reserved(const struct guest_paging *p, u64 entry, int level)
+{
+	return p->levels == 2 ? reserved_32(p, entry, level) : reserved_64(p, entry, level);
+}
+
+/* Where an entry points: a table, or a page of its level. */
+static u64 address(const struct guest_paging *p, u64 entry, int level)
+{
+	bool large = is_large(p, entry, level);
+
+	if (p->levels == 2 && large)
+		return (entry & BITS(31, 22)) | (entry & BITS(20, 13)) << (32 - 13);
+	return entry & BITS(p->levels == 2 ? 31 : 51, large ? level_shift(p, level) : 12);
+}
+
+static u64 root_of(const struct guest_paging *p)
+{
+	if (p->levels == 3)
+		return p->cr3 & BITS(31, 5);
+	return p->cr3 & BITS(p->levels == 2 ? 31 : 51, 12);
+}
+
+/*
+ * Key protection restricts data accesses to user-mode pages, whoever makes them (SDM vol 3, 4.6.2). Returns the error
+ * code's bit.
+ */
+static u32 key_forbids(const struct guest_walk *w, const struct guest_paging *p, u32 access)
+{
+	unsigned int key = w->entries[w->level - 1] >> PTE_PKEY_SHIFT & 0xf;
+	bool no_access = p->pkru >> (2 * key) & 1, no_write = p->pkru >> (2 * key + 1) & 1;
+
+	if (!p->pke || p->levels < 4 || !w->user || access & WALK_FETCH)
+		return 0;
+	if (no_access)
+		return WALK_PK;
+	if (no_write && access & WALK_WRITE && (access & WALK_USER || p->wp))
+		return WALK_PK;
+	return 0;
+}
+
+/* A supervisor may not touch user pages under SMAP, unless EFLAGS.AC says so and the access is an explicit one. */
+static bool supervisor_forbidden(const struct guest_walk *w, const struct guest_paging *p, u32 access)
+{
+	if (access & WALK_FETCH)
+		return (w->user && p->smep) || (w->nx && p->nx);
+	if (w->user && p->smap && (access & WALK_IMPLICIT || !p->ac))
+		return true;
+	return access & WALK_WRITE && p->wp && !w->write;
+}
+
+static bool user_forbidden(const struct guest_walk *w, const struct guest_paging *p, u32 access)
+{
+	if (!w->user)
+		return true;
+	if (access & WALK_FETCH)
+		return w->nx && p->nx;
+	return access & WALK_WRITE && !w->write;
+}
+
+/* The access's own bits of the error code; I/D only exists with a feature that makes fetches special. */
+static u32 access_code(const struct guest_paging *p, u32 access)
+{
+	u32 code = access & (WALK_WRITE | WALK_USER);
+
+	if (access & WALK_FETCH && (p->smep || (p->nx && p->levels > 2)))
+		code |= WALK_FETCH;
+	return code;
+}
+
+static bool fail(struct guest_walk *w, const struct guest_paging *p, u32 access, u32 why)
+{
+	w->error_code = access_code(p, access) | why;
+	return false;
+}
+
+/* The entry that the walk needs at @level; @table is the address of its table. PAE's top level is in the CPU. */
+static bool read_entry(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops,
+		       void *ctx, u64 va, int level, u64 table)
+{
+	unsigned int index = va >> level_shift(p, level) & ((1u << index_bits(p)) - 1);
+
+	if (p->levels == 3 && level == 3) {
+		w->entries[2] = p->pdptrs[index & 3];
+		return true;
+	}
+	w->where[level - 1] = table + index * entry_size(p);
+	return ops->read(ctx, w->where[level - 1], entry_size(p), &w->entries[level - 1]) == WALK_IO_OK;
+}
+
+/* PAE's top entries grant everything; they were checked when they were loaded. */
+static void add_rights(struct guest_walk *w, const struct guest_paging *p, u64 entry, int level)
+{
+	if (p->levels == 3 && level == 3)
+		return;
+	w->user = w->user && entry & PTE_U;
+	w->write = w->write && entry & PTE_W;
+	w->nx = w->nx || (p->levels > 2 && entry & PTE_NX);
+}
+
+/* From the root to the entry that maps. */
+static bool descend(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops, void *ctx,
+		    u64 va, u32 access)
+{
+	u64 table = root_of(p), entry;
+	int level;
+
+	w->user = true;
+	w->write = true;
+	w->nx = false;
+	for (level = p->levels; ; level--) {
+		w->level = level;
+		if (!read_entry(w, p, ops, ctx, va, level, table))
+			return fail(w, p, access, 0);
+		entry = w->entries[level - 1];
+		if (!(entry & PTE_P))
+			return fail(w, p, access, 0);
+		if (!(p->levels == 3 && level == 3) && entry & reserved(p, entry, level))
+			return fail(w, p, access, WALK_PRESENT | WALK_RSVD);
+		add_rights(w, p, entry, level);
+		if (level == 1 || is_large(p, entry, level))
+			return true;
+		table = address(p, entry, level);
+	}
+}
+
+static bool check_rights(struct guest_walk *w, const struct guest_paging *p, u32 access)
+{
+	u32 key = key_forbids(w, p, access);
+	bool forbidden = access & WALK_USER ? user_forbidden(w, p, access) : supervisor_forbidden(w, p, access);
+
+	if (forbidden || key)
+		return fail(w, p, access, WALK_PRESENT | key);
+	return true;
+}
+
+/* Returns false when an entry has changed under us. */
+static bool set_bits(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops, void *ctx,
+		     u32 access)
+{
+	int level;
+
+	for (level = p->levels; level >= w->level; level--) {
+		u64 old = w->entries[level - 1];
+		u64 new = old | PTE_A;
+
+		if (p->levels == 3 && level == 3)
+			continue;
+		if (level == w->level && access & WALK_WRITE)
+			new |= PTE_D;
+		if (new != old &&
+		    ops->set_bits(ctx, w->where[level - 1], entry_size(p), old, new) == WALK_IO_CHANGED)
+			return false;
+	}
+	return true;
+}
+
+bool guest_walk(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops, void *ctx,
+		u64 va, u32 access)
+{
+	u64 offset;
+
+	if (!p->levels) {
+		w->gpa = va;
+		w->level = 0;
+		return true;
+	}
+	do {
+		if (!descend(w, p, ops, ctx, va, access) || !check_rights(w, p, access))
+			return false;
+	} while (ops->set_bits && !set_bits(w, p, ops, ctx, access));
+
+	offset = va & (BITS(level_shift(p, w->level) - 1, 0));
+	w->gpa = address(p, w->entries[w->level - 1], w->level) | offset;
+	return true;
+}
+
+bool guest_pdptrs_valid(const u64 pdptrs[4], unsigned int maxphyaddr)
+{
+	u64 bits = BITS(2, 1) | BITS(8, 5) | (maxphyaddr > 63 ? 0 : BITS(63, maxphyaddr));
+	int i;
+
+	for (i = 0; i < 4; i++)
+		if (pdptrs[i] & PTE_P && pdptrs[i] & bits)
+			return false;
+	return true;
+}
