@@ -10,6 +10,7 @@
 #define KVM_X86_GUEST_CONTEXT_H
 
 #include <linux/context_tracking.h>
+#include <linux/ftrace.h>
 #include <linux/instrumentation.h>
 #include <linux/irqflags.h>
 #include <linux/rcupdate.h>
