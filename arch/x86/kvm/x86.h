@@ -126,6 +126,7 @@ struct x86_vcpu {
 	u64			reserved_gpa_bits;	/* from MAXPHYADDR up */
 	u8			maxphyaddr;
 	u32			pkru;		/* valid while not loaded; kept with the FPU state's by run.c */
+	u32			host_pkru;	/* around an entry only */
 	bool			long_mode_msrs_dirty;
 
 	/* Debug registers: db[] and dr6/dr7 are the guest's; eff_db what hardware gets while user space debugs. */
