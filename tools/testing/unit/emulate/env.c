@@ -12,12 +12,15 @@ static struct env *to_env(struct x86_emu *emu)
 	return (struct env *)((char *)emu - offsetof(struct env, emu));
 }
 
-static enum x86_op_result page_fault(struct x86_emu *emu, u64 addr, u32 error)
+/* @flags are X86_ACC_* of the access. */
+static enum x86_op_result page_fault(struct x86_emu *emu, u64 addr, u32 error, unsigned int flags)
 {
+	bool user = emu->cpl == 3 && !(flags & X86_ACC_SYSTEM);
+
 	emu->exception = (struct x86_emu_exception) {
 		.vector = X86_EMU_PF,
 		.has_error = true,
-		.error_code = error | (emu->cpl == 3 ? 4 : 0),
+		.error_code = error | (user ? 4 : 0),
 		.has_address = true,
 		.address = addr,
 	};
@@ -88,7 +91,7 @@ static enum x86_op_result do_fetch(struct x86_emu *emu, u64 linear, void *buf, u
 	}
 	to_env(emu)->fetches++;
 	if (!in_arena(linear, len))
-		return page_fault(emu, linear, 0x10);
+		return page_fault(emu, linear, 0x10, 0);
 	memcpy(buf, (void *)linear, len);
 	return X86_OP_OK;
 }
@@ -106,9 +109,9 @@ static enum x86_op_result do_read(struct x86_emu *emu, u64 linear, void *buf, un
 	if (in_device(linear, size))
 		return ask(env, EV_READ, linear, size, 1, buf);
 	if (!in_arena(linear, size))
-		return page_fault(emu, fault_address(linear), write ? 2 : 0);
+		return page_fault(emu, fault_address(linear), write ? 2 : 0, flags);
 	if (write && env->read_only)
-		return page_fault(emu, linear, 3);
+		return page_fault(emu, linear, 3, flags);
 	memcpy(buf, (void *)linear, size);
 	return X86_OP_OK;
 }
@@ -124,10 +127,10 @@ static enum x86_op_result do_probe(struct x86_emu *emu, u64 linear, unsigned int
 	if (in_device(linear, size))
 		return X86_OP_OK;
 	if (!in_arena(linear, size))
-		return page_fault(emu, fault_address(linear), write ? 2 : 0);
+		return page_fault(emu, fault_address(linear), write ? 2 : 0, flags);
 	if (write && (env->read_only || (env->read_only_from && linear + size >
 					 env->read_only_from)))
-		return page_fault(emu, linear, 3);
+		return page_fault(emu, linear, 3, flags);
 	return X86_OP_OK;
 }
 
