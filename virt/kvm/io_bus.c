@@ -23,6 +23,9 @@ struct bus_range {
 	int			len;	/* 0: an access of any length that begins here */
 	gpa_t			reach;	/* the greatest last address up to here */
 	struct kvm_io_device	*dev;	/* READ_ONCE: may become &nobody */
+	/* From its ops, for the end of the VM: a device without destroy may be gone by then. */
+	void			(*destroy)(struct kvm_io_device *dev);
+	bool			counted;
 };
 
 struct kvm_io_bus {
@@ -31,7 +34,7 @@ struct kvm_io_bus {
 	struct bus_range	range[];
 };
 
-static const struct kvm_io_ops nobody_ops = { .uncounted = true };
+static const struct kvm_io_ops nobody_ops = { };
 static struct kvm_io_device nobody = { .ops = &nobody_ops };
 
 static gpa_t range_last(const struct bus_range *r)
@@ -136,7 +139,7 @@ static void seal_bus(struct kvm_io_bus *bus)
 	for (i = 0; i < bus->n; i++) {
 		reach = max(reach, range_last(&bus->range[i]));
 		bus->range[i].reach = reach;
-		bus->counted += !bus->range[i].dev->ops->uncounted;
+		bus->counted += bus->range[i].counted;
 	}
 }
 
@@ -178,7 +181,13 @@ int kvm_io_bus_register(struct kvm *kvm, enum kvm_bus nr, gpa_t addr, int len,
 
 	at = count_up_to(bus, addr);
 	memcpy(next->range, bus->range, at * sizeof(bus->range[0]));
-	next->range[at] = (struct bus_range) { .addr = addr, .len = len, .dev = dev };
+	next->range[at] = (struct bus_range) {
+		.addr		= addr,
+		.len		= len,
+		.dev		= dev,
+		.destroy	= dev->ops->destroy,
+		.counted	= !dev->ops->uncounted,
+	};
 	memcpy(next->range + at + 1, bus->range + at, (bus->n - at) * sizeof(bus->range[0]));
 	seal_bus(next);
 	publish_bus(kvm, nr, next);
@@ -198,7 +207,9 @@ int kvm_io_bus_unregister(struct kvm *kvm, enum kvm_bus nr, struct kvm_io_device
 		return -ENOENT;
 	next = alloc_bus(bus->n - 1);
 	if (!next) {
-		bus->counted -= !dev->ops->uncounted;
+		bus->counted -= bus->range[at].counted;
+		bus->range[at].counted = false;
+		bus->range[at].destroy = NULL;
 		WRITE_ONCE(bus->range[at].dev, &nobody);
 		synchronize_srcu_expedited(&kvm->srcu);
 		return 0;
@@ -233,10 +244,8 @@ static void destroy_devices(struct kvm_io_bus *bus)
 	unsigned int i;
 
 	for (i = 0; i < bus->n; i++) {
-		struct kvm_io_device *dev = bus->range[i].dev;
-
-		if (dev->ops->destroy)
-			dev->ops->destroy(dev);
+		if (bus->range[i].destroy)
+			bus->range[i].destroy(bus->range[i].dev);
 	}
 }
 
