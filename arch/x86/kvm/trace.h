@@ -250,6 +250,132 @@ TRACE_EVENT(kvm_emulate_insn,
 		  __print_hex(__entry->insn, min_t(int, __entry->len, 15)), __entry->failed ? " failed" : "")
 );
 
+#define KVM_APIC_READ	0
+#define KVM_APIC_WRITE	1
+
+#define kvm_apic_reg_names								\
+	{ 0x20, "APIC_ID" }, { 0x30, "APIC_LVR" }, { 0x80, "APIC_TASKPRI" }, { 0x90, "APIC_ARBPRI" },	\
+	{ 0xa0, "APIC_PROCPRI" }, { 0xb0, "APIC_EOI" }, { 0xc0, "APIC_RRR" }, { 0xd0, "APIC_LDR" },	\
+	{ 0xe0, "APIC_DFR" }, { 0xf0, "APIC_SPIV" }, { 0x100, "APIC_ISR" }, { 0x180, "APIC_TMR" },	\
+	{ 0x200, "APIC_IRR" }, { 0x280, "APIC_ESR" }, { 0x300, "APIC_ICR" }, { 0x310, "APIC_ICR2" },	\
+	{ 0x320, "APIC_LVTT" }, { 0x330, "APIC_LVTTHMR" }, { 0x340, "APIC_LVTPC" },			\
+	{ 0x350, "APIC_LVT0" }, { 0x360, "APIC_LVT1" }, { 0x370, "APIC_LVTERR" },			\
+	{ 0x380, "APIC_TMICT" }, { 0x390, "APIC_TMCCT" }, { 0x3e0, "APIC_TDCR" },			\
+	{ 0x3f0, "APIC_SELF_IPI" }
+
+TRACE_EVENT(kvm_apic,
+	TP_PROTO(unsigned int rw, unsigned int reg, u64 val),
+	TP_ARGS(rw, reg, val),
+	TP_STRUCT__entry(
+		__field(unsigned int, rw)
+		__field(unsigned int, reg)
+		__field(u64, val)
+	),
+	TP_fast_assign(
+		__entry->rw = rw;
+		__entry->reg = reg;
+		__entry->val = val;
+	),
+	TP_printk("apic_%s %s = 0x%llx", __entry->rw ? "write" : "read",
+		  __print_symbolic(__entry->reg, kvm_apic_reg_names), __entry->val)
+);
+
+#define trace_kvm_apic_read(reg, val)	trace_kvm_apic(KVM_APIC_READ, reg, val)
+#define trace_kvm_apic_write(reg, val)	trace_kvm_apic(KVM_APIC_WRITE, reg, val)
+
+#define kvm_delivery_names								\
+	{ 0, "Fixed" }, { 1, "LowPrio" }, { 2, "SMI" }, { 3, "Res3" },			\
+	{ 4, "NMI" }, { 5, "INIT" }, { 6, "SIPI" }, { 7, "ExtINT" }
+
+TRACE_EVENT(kvm_apic_ipi,
+	TP_PROTO(u32 icr_low, u32 dest_id),
+	TP_ARGS(icr_low, dest_id),
+	TP_STRUCT__entry(
+		__field(u32, icr_low)
+		__field(u32, dest_id)
+	),
+	TP_fast_assign(
+		__entry->icr_low = icr_low;
+		__entry->dest_id = dest_id;
+	),
+	TP_printk("dst %x vec %u (%s|%s|%s|%s|%s)", __entry->dest_id, (u8)__entry->icr_low,
+		  __print_symbolic(__entry->icr_low >> 8 & 7, kvm_delivery_names),
+		  __entry->icr_low & BIT(11) ? "logical" : "physical",
+		  __entry->icr_low & BIT(14) ? "assert" : "de-assert",
+		  __entry->icr_low & BIT(15) ? "level" : "edge",
+		  __print_symbolic(__entry->icr_low >> 18 & 3,
+				   { 0, "dst" }, { 1, "self" }, { 2, "all" }, { 3, "all-but-self" }))
+);
+
+TRACE_EVENT(kvm_apic_accept_irq,
+	TP_PROTO(u32 apicid, u16 dm, u16 tm, u8 vec),
+	TP_ARGS(apicid, dm, tm, vec),
+	TP_STRUCT__entry(
+		__field(u32, apicid)
+		__field(u16, dm)
+		__field(u16, tm)
+		__field(u8, vec)
+	),
+	TP_fast_assign(
+		__entry->apicid = apicid;
+		__entry->dm = dm;
+		__entry->tm = tm;
+		__entry->vec = vec;
+	),
+	TP_printk("apicid %x vec %u (%s|%s)", __entry->apicid, __entry->vec,
+		  __print_symbolic(__entry->dm >> 8 & 7, kvm_delivery_names), __entry->tm ? "level" : "edge")
+);
+
+TRACE_EVENT(kvm_eoi,
+	TP_PROTO(unsigned int apicid, int vector),
+	TP_ARGS(apicid, vector),
+	TP_STRUCT__entry(
+		__field(u32, apicid)
+		__field(int, vector)
+	),
+	TP_fast_assign(
+		__entry->apicid = apicid;
+		__entry->vector = vector;
+	),
+	TP_printk("apicid %x vector %d", __entry->apicid, __entry->vector)
+);
+
+TRACE_EVENT(kvm_pv_eoi,
+	TP_PROTO(unsigned int apicid, int vector),
+	TP_ARGS(apicid, vector),
+	TP_STRUCT__entry(
+		__field(u32, apicid)
+		__field(int, vector)
+	),
+	TP_fast_assign(
+		__entry->apicid = apicid;
+		__entry->vector = vector;
+	),
+	TP_printk("apicid %x vector %d", __entry->apicid, __entry->vector)
+);
+
+TRACE_EVENT(kvm_pic_set_irq,
+	TP_PROTO(u8 chip, u8 pin, u8 elcr, u8 imr, bool coalesced),
+	TP_ARGS(chip, pin, elcr, imr, coalesced),
+	TP_STRUCT__entry(
+		__field(u8, chip)
+		__field(u8, pin)
+		__field(u8, elcr)
+		__field(u8, imr)
+		__field(bool, coalesced)
+	),
+	TP_fast_assign(
+		__entry->chip = chip;
+		__entry->pin = pin;
+		__entry->elcr = elcr;
+		__entry->imr = imr;
+		__entry->coalesced = coalesced;
+	),
+	TP_printk("chip %u pin %u (%s%s)%s", __entry->chip, __entry->pin,
+		  __entry->elcr & BIT(__entry->pin) ? "level" : "edge",
+		  __entry->imr & BIT(__entry->pin) ? "|masked" : "", __entry->coalesced ? " (coalesced)" : "")
+);
+
 #endif /* KVM_X86_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

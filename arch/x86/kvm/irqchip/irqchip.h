@@ -8,6 +8,7 @@
 #ifndef KVM_X86_IRQCHIP_H
 #define KVM_X86_IRQCHIP_H
 
+#include <linux/bitmap.h>
 #include <kvm/irq.h>
 #include <kvm/vcpu.h>
 
@@ -29,12 +30,12 @@ struct x86_irqchip {
 	struct i8259		*pic;
 	struct ioapic		*ioapic;
 	struct i8254		*pit;
-	u8			split_pins;	/* reserved routes for a user-space IOAPIC */
+	DECLARE_BITMAP(split_vectors, 256);	/* split: level-triggered ones of the routes */
+	u16			split_pins;	/* reserved routes for a user-space IOAPIC */
 	struct apic_map __rcu	*map;		/* from APIC id to vCPU: rebuilt once a batch of changes */
 	struct mutex		map_lock;	/* writers of map */
 	atomic_t		map_dirty;
 	u64			x2apic_format;	/* KVM_CAP_X2APIC_API flags */
-	unsigned long		irq_sources;	/* bitmap of KVM_IRQ_SOURCE_*; under kvm->irq_lock */
 };
 
 bool irqchip_has_lapic(struct kvm *kvm);		/* kernel or split */
@@ -56,6 +57,7 @@ struct apic_message {
  * VM: create and destroy (irqchip.c), state ioctls.
  */
 void irqchip_vm_init(struct kvm *kvm);
+void irqchip_vm_release(struct kvm *kvm);
 void irqchip_vm_destroy(struct kvm *kvm);
 long irqchip_vm_create(struct kvm *kvm, struct kvm_arg *arg);		/* KVM_CREATE_IRQCHIP */
 int irqchip_vm_split(struct kvm *kvm, struct kvm_enable_cap *cap);	/* KVM_CAP_SPLIT_IRQCHIP */
@@ -104,16 +106,19 @@ bool irqchip_timer_pending(struct kvm_vcpu *vcpu);	/* something that would unblo
 void irqchip_vcpu_moved(struct kvm_vcpu *vcpu);		/* runs on another CPU now: hrtimers follow */
 bool irqchip_nmi_from_pit(struct kvm_vcpu *vcpu);
 bool lapic_accepts_extint(struct kvm_vcpu *vcpu);
-void lapic_set_sipi_vector(struct kvm_vcpu *vcpu, u8 vector);	/* KVM_SET_VCPU_EVENTS; nothing without a LAPIC */
-/* Split irqchip: the PIC of user space has @vector to deliver (KVM_INTERRUPT). 0, or -EEXIST when one waits. */
-int lapic_user_extint(struct kvm_vcpu *vcpu, u8 vector);
-bool lapic_user_extint_ready(struct kvm_vcpu *vcpu);	/* none waits, and the LAPIC would take one */
-/* Split irqchip: the vector that KVM_REQ_IOAPIC_EOI_EXIT is about. */
-int lapic_pending_eoi_vector(struct kvm_vcpu *vcpu);
 
 /* INIT and SIPI: pending? Take them: resets the vCPU, starts it; call with vCPU loaded. 0 or -errno. */
 bool lapic_init_sipi_pending(struct kvm_vcpu *vcpu);
 int lapic_accept_init_sipi(struct kvm_vcpu *vcpu);
+
+/* What KVM_EXIT_IOAPIC_EOI reports (split irqchip), and the vector of the last SIPI (KVM_GET_VCPU_EVENTS). */
+int lapic_pending_eoi_vector(struct kvm_vcpu *vcpu);
+u8 lapic_sipi_vector(struct kvm_vcpu *vcpu);
+void lapic_set_sipi_vector(struct kvm_vcpu *vcpu, u8 vector);
+
+/* Split irqchip: KVM_INTERRUPT is user space's i8259. 0, -EEXIST one waits already. */
+int lapic_user_extint(struct kvm_vcpu *vcpu, u8 vector);
+bool lapic_user_extint_ready(struct kvm_vcpu *vcpu);
 
 /* PV EOI (pv MSR, MSR_KVM_PV_EOI_EN): 0, or 1 for #GP. Sync around the entry. */
 int lapic_pv_eoi_set(struct kvm_vcpu *vcpu, u64 msr);
@@ -122,6 +127,8 @@ void lapic_pv_eoi_after_exit(struct kvm_vcpu *vcpu);
 
 /* Send to all LAPICs that @msg addresses; returns > 0 delivered, 0 coalesced, -1 nobody. Any context but NMI. */
 int apic_send(struct kvm *kvm, struct lapic *source, const struct apic_message *msg);
+/* An id, a mode, or the set of vCPUs has changed: the map is out of date. */
+void apic_map_changed(struct kvm *kvm);
 /* The map is rebuilt if a change asked for it; after a batch of changes. May sleep. */
 void apic_map_update(struct kvm *kvm);
 struct kvm_vcpu *apic_id_to_vcpu(struct kvm *kvm, u32 apic_id);	/* for hypercalls; srcu or rcu held */

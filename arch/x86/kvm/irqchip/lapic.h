@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The local APIC, as the files of this room see it.
+ *
+ * The register page has the layout of SDM vol 3, table 10-1, which is also that of KVM_GET_LAPIC.
+ * Who may touch what:
+ *   IRR, TMR      anyone, by atomic bit operations; a sender sets TMR first, then IRR
+ *   init_sipi     anyone, by atomic bit operations
+ *   timer.pending set by the timer's interrupt, cleared by the vCPU's thread
+ *   all the rest  the vCPU's own thread (vcpu->mutex); senders read ID, LDR, DFR, LVT0 as a snapshot
+ */
+#ifndef KVM_X86_LAPIC_H
+#define KVM_X86_LAPIC_H
+
+#include <linux/hrtimer.h>
+#include <asm/apicdef.h>
+#include "../x86.h"
+#include "../trace.h"
+
+#define LAPIC_LVT_TIMER_MODE	(APIC_LVT_TIMER_PERIODIC | APIC_LVT_TIMER_TSCDEADLINE)
+#define LAPIC_SPAN		PAGE_SIZE
+
+/* Bits of lapic.init_sipi. */
+#define LAPIC_INIT_PENDING	0
+#define LAPIC_SIPI_PENDING	1
+
+struct lapic_timer {
+	struct hrtimer	hrtimer;
+	u64		period;		/* ns, of the periodic mode */
+	u64		deadline;	/* guest TSC; 0 when disarmed */
+	u32		divide;		/* from TDCR */
+	bool		pending;	/* it has fired; the LVT is yet to be told */
+};
+
+struct lapic {
+	struct kvm_vcpu		*vcpu;
+	u8			*regs;		/* one page */
+	bool			sw_enabled;	/* mirrors SPIV bit 8 */
+	bool			irr_pending;	/* false: IRR is known to be empty */
+	s16			isr_highest;	/* highest vector in service, -1 none */
+	u16			isr_count;
+	int			eoi_vector;	/* split irqchip: what user space's IOAPIC must be told */
+	s16			user_vector;	/* split irqchip: from KVM_INTERRUPT, -1 none */
+	unsigned long		init_sipi;
+	u8			sipi_vector;
+	struct lapic_timer	timer;
+};
+
+static inline struct lapic *to_lapic(const struct kvm_vcpu *vcpu)
+{
+	return to_x86(vcpu)->lapic;
+}
+
+static inline u32 lapic_reg(const struct lapic *a, u32 reg)
+{
+	return READ_ONCE(*(u32 *)(a->regs + reg));
+}
+
+static inline void lapic_reg_set(struct lapic *a, u32 reg, u32 val)
+{
+	WRITE_ONCE(*(u32 *)(a->regs + reg), val);
+}
+
+/* The 256-bit registers: eight words, 16 bytes apart. */
+static inline unsigned long *lapic_vector_word(const struct lapic *a, u32 reg, u8 vector)
+{
+	return (unsigned long *)(a->regs + reg + ((vector >> 5) << 4));
+}
+
+static inline bool lapic_vector_test(const struct lapic *a, u32 reg, u8 vector)
+{
+	return test_bit(vector & 31, lapic_vector_word(a, reg, vector));
+}
+
+static inline u64 lapic_base(const struct lapic *a)
+{
+	return READ_ONCE(to_x86(a->vcpu)->apic_base);
+}
+
+static inline bool lapic_x2apic(const struct lapic *a)
+{
+	return lapic_base(a) & X2APIC_ENABLE;
+}
+
+/* Enabled by the MSR and by software: it accepts fixed interrupts. */
+static inline bool lapic_enabled(const struct lapic *a)
+{
+	return (lapic_base(a) & MSR_IA32_APICBASE_ENABLE) && READ_ONCE(a->sw_enabled);
+}
+
+/* The id that physical destinations are compared with. */
+static inline u32 lapic_id(const struct lapic *a)
+{
+	return lapic_x2apic(a) ? a->vcpu->id : lapic_reg(a, APIC_ID) >> 24;
+}
+
+/* Logical id of x2APIC mode: cluster in the high half, a bit in the low (SDM vol 3, 10.12.10.2). */
+static inline u32 lapic_x2apic_ldr(u32 id)
+{
+	return (id >> 4) << 16 | BIT(id & 15);
+}
+
+/* lapic.c */
+int lapic_accept(struct lapic *a, const struct apic_message *msg);
+void lapic_timer_deliver(struct lapic *a);
+void lapic_write_tpr(struct lapic *a, u8 tpr);
+void lapic_eoi(struct lapic *a);
+int lapic_highest_irr(struct lapic *a);
+void lapic_update_ppr(struct lapic *a);
+void lapic_recount(struct lapic *a);
+void lapic_set_version(struct lapic *a);
+void lapic_set_spiv(struct lapic *a, u32 val);
+
+/* lapic_timer.c */
+void lapic_timer_init(struct lapic *a);
+void lapic_timer_stop(struct lapic *a);
+void lapic_timer_set_initial(struct lapic *a, u32 count);
+void lapic_timer_resume(struct lapic *a);
+void lapic_timer_set_mode(struct lapic *a, u32 old_lvtt, u32 lvtt);
+void lapic_timer_set_divide(struct lapic *a, u32 tdcr);
+u32 lapic_timer_current(struct lapic *a);
+
+/* apic_map.c */
+struct lapic *apic_by_id(struct kvm *kvm, u32 id);
+void apic_map_destroy(struct kvm *kvm);
+
+#endif /* KVM_X86_LAPIC_H */

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PV EOI: an end of interrupt that costs no exit.
+ *
+ * The guest gives us a word of its memory. Before an entry we set bit 0 of it when the EOI of the
+ * interrupt in service has nothing to do but leave ISR: nothing waits for it. The guest then clears
+ * the bit instead of writing the EOI register. After the exit we look: a bit that has gone was the
+ * EOI; one still there is taken back, so that it is never set while we do not know about it.
+ */
+#include "ioapic.h"
+#include "lapic.h"
+
+static int write_word(struct kvm_vcpu *vcpu, u8 val)
+{
+	return kvm_write_guest_cached(vcpu->kvm, &to_x86(vcpu)->pv.eoi.page, 0, &val, sizeof(val));
+}
+
+/**
+ * lapic_pv_eoi_set - write MSR_KVM_PV_EOI_EN
+ * @vcpu: the vCPU
+ * @msr: what is written
+ *
+ * Bit 0 enables, the rest is the word's guest physical address, four-byte aligned.
+ * Context: vcpu->mutex, srcu.
+ * Return: 0, or 1 for #GP.
+ */
+int lapic_pv_eoi_set(struct kvm_vcpu *vcpu, u64 msr)
+{
+	struct x86_pv *pv = &to_x86(vcpu)->pv;
+	gpa_t gpa = msr & ~(u64)KVM_MSR_ENABLED;
+
+	if (gpa & 3)
+		return 1;
+	if ((msr & KVM_MSR_ENABLED) &&
+	    kvm_gpa_cache_init(vcpu->kvm, &pv->eoi.page, gpa, sizeof(u8)))
+		return 1;
+	pv->eoi.msr = msr;
+	pv->eoi.armed = false;
+	return 0;
+}
+
+/*
+ * With an interrupt that waits, or another in service below, the EOI must make us look at events
+ * again; with an IOAPIC pin or an ack notifier behind the vector, it must be passed on.
+ */
+static bool eoi_is_plain(struct lapic *a)
+{
+	return a->isr_count == 1 && !READ_ONCE(a->irr_pending) &&
+	       !irqchip_eoi_wanted(a->vcpu->kvm, a->isr_highest);
+}
+
+void lapic_pv_eoi_before_entry(struct kvm_vcpu *vcpu)
+{
+	struct x86_pv *pv = &to_x86(vcpu)->pv;
+	struct lapic *a = to_lapic(vcpu);
+
+	if (!(pv->eoi.msr & KVM_MSR_ENABLED) || !a || pv->eoi.armed || !eoi_is_plain(a))
+		return;
+	pv->eoi.armed = !write_word(vcpu, KVM_PV_EOI_ENABLED);
+}
+
+void lapic_pv_eoi_after_exit(struct kvm_vcpu *vcpu)
+{
+	struct x86_pv *pv = &to_x86(vcpu)->pv;
+	u8 val;
+
+	if (!pv->eoi.armed)
+		return;
+	if (kvm_read_guest_cached(vcpu->kvm, &pv->eoi.page, 0, &val, sizeof(val)))
+		return;		/* the guest took its memory away: try again at the next exit */
+	pv->eoi.armed = false;
+	if (!(val & KVM_PV_EOI_MASK)) {
+		trace_kvm_pv_eoi(to_lapic(vcpu)->vcpu->vcpu_id, to_lapic(vcpu)->isr_highest);
+		lapic_eoi(to_lapic(vcpu));
+		return;
+	}
+	write_word(vcpu, val & ~KVM_PV_EOI_MASK);
+}
