@@ -2,13 +2,14 @@
 /*
  * The guest's FPU and extended state.
  *
- * Each vCPU has a whole XSAVE image of its own, kept by the kernel's FPU code (asm/fpu/api.h). KVM_RUN swaps it with
- * the VMM thread's at its start and end, so the registers are the guest's all the time between, and the kernel saves
- * and loads them across the scheduler as it does for any task. Three things the kernel keeps as the host's meanwhile,
- * and they are switched just around each entry: XCR0, XSS and PKRU.
+ * Each vCPU has a whole XSAVE image of its own, kept by the kernel's FPU code (asm/fpu/api.h).
+ * KVM_RUN swaps it with the VMM thread's at its start and end, so the registers are the guest's all
+ * the time between, and the kernel saves and loads them across the scheduler as it does for any
+ * task. Three things the kernel keeps as the host's meanwhile, and they are switched just around
+ * each entry: XCR0, XSS and PKRU.
  *
- * User space sees the image in the standard format of XSAVE (SDM vol 1, 13.4). It is converted into a buffer of our
- * own and copied from or to there.
+ * User space sees the image in the standard format of XSAVE (SDM vol 1, 13.4). It is converted into
+ * a buffer of our own and copied from or to there.
  */
 #include <linux/slab.h>
 #include <asm/fpu/xcr.h>
@@ -35,7 +36,10 @@ void x86_fpu_free(struct kvm_vcpu *vcpu)
 	fpu_free_guest_fpstate(&to_x86(vcpu)->fpu);
 }
 
-/* The image is new, and so in its initial state; INIT leaves FPU registers and XCR0 alone (SDM vol 3, table 9-1). */
+/*
+ * The image is new, and so in its initial state; INIT leaves FPU registers and XCR0 alone (SDM vol
+ * 3, table 9-1).
+ */
 void x86_fpu_reset(struct kvm_vcpu *vcpu, bool init)
 {
 	if (init)
@@ -59,12 +63,13 @@ void x86_fpu_put(struct kvm_vcpu *vcpu)
 }
 
 /*
- * XCR0, XSS, PKRU. A guest without CR4.OSXSAVE cannot use what XCR0 and XSS enable. PKRU counts for a guest that
- * has turned protection keys on, and is kept for one that has it in XCR0.
+ * XCR0, XSS, PKRU. A guest without CR4.OSXSAVE cannot use what XCR0 and XSS enable. PKRU counts for
+ * a guest that has turned protection keys on, and is kept for one that has it in XCR0.
  */
 static bool uses_pkru(const struct x86_vcpu *v)
 {
-	return cpu_feature_enabled(X86_FEATURE_OSPKE) && (v->xcr0 & XFEATURE_MASK_PKRU || v->cr4 & X86_CR4_PKE);
+	return cpu_feature_enabled(X86_FEATURE_OSPKE) &&
+	       (v->xcr0 & XFEATURE_MASK_PKRU || v->cr4 & X86_CR4_PKE);
 }
 
 static void switch_xcr0_xss(const struct x86_vcpu *v, bool guest)
@@ -176,7 +181,8 @@ long x86_vcpu_set_fpu(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	fx->rdp = in->last_dp;
 	memcpy(fx->xmm_space, in->xmm, sizeof(in->xmm));
 	fx->mxcsr = in->mxcsr;
-	if (v->fpu.uabi_size > LEGACY_SIZE)	/* the two parts are there now, even if they were initial before */
+	/* The two parts are there now, even if they were in their initial state before. */
+	if (v->fpu.uabi_size > LEGACY_SIZE)
 		image->xsave.header.xfeatures |= XFEATURE_MASK_FPSSE;
 	r = image_set(v, image);
 	kvfree(image);
@@ -210,7 +216,8 @@ long x86_vcpu_get_xsave2(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 
 long x86_vcpu_set_xsave(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 {
-	unsigned int size = max_t(unsigned int, to_x86(vcpu)->fpu.uabi_size, sizeof(struct kvm_xsave));
+	unsigned int size = max_t(unsigned int, to_x86(vcpu)->fpu.uabi_size,
+				  sizeof(struct kvm_xsave));
 	void *buf = kvmalloc(size, GFP_KERNEL_ACCOUNT);
 	long r = -EFAULT;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A vCPU's registers as user space reads and writes them: REGS, SREGS, SREGS2, DEBUGREGS, TRANSLATE, GUEST_DEBUG, and
- * the copies of them in kvm_run (SYNC_REGS).
+ * A vCPU's registers as user space reads and writes them: REGS, SREGS, SREGS2, DEBUGREGS,
+ * TRANSLATE, GUEST_DEBUG, and the copies of them in kvm_run (SYNC_REGS).
  *
- * User space sets what it likes between two runs, but not what no CPU could be in: SREGS are checked as a whole before
- * the first of them is applied, and a refused call has changed nothing.
+ * User space sets what it likes between two runs, but not what no CPU could be in: SREGS are
+ * checked as a whole before the first of them is applied, and a refused call has changed nothing.
  */
 #include <linux/kernel.h>
 #include "x86.h"
@@ -41,7 +41,9 @@ static void set_regs(struct kvm_vcpu *vcpu, const struct kvm_regs *in)
 	for (i = 0; i < ARRAY_SIZE(gprs); i++)
 		x86_reg_write(vcpu, gprs[i].reg, *(const u64 *)((const void *)in + gprs[i].offset));
 	x86_set_rflags(vcpu, in->rflags | X86_EFLAGS_FIXED);
-	/* What was about to be raised belonged to the instruction that is no longer the next one. */
+	/*
+	 * What was about to be raised belonged to the instruction that is no longer the next one.
+	 */
 	to_x86(vcpu)->events.exception.pending = false;
 	kvm_request(vcpu, KVM_REQ_EVENT);
 }
@@ -62,7 +64,8 @@ long x86_vcpu_set_regs(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
  * SREGS. The two structures begin alike; what they have in common is handled as one.
  */
 #define FOR_EACH_SREGS_SEGMENT(X)	\
-	X(cs, SEG_CS) X(ds, SEG_DS) X(es, SEG_ES) X(fs, SEG_FS) X(gs, SEG_GS) X(ss, SEG_SS) X(tr, SEG_TR) X(ldt, SEG_LDTR)
+	X(cs, SEG_CS) X(ds, SEG_DS) X(es, SEG_ES) X(fs, SEG_FS)	\
+	X(gs, SEG_GS) X(ss, SEG_SS) X(tr, SEG_TR) X(ldt, SEG_LDTR)
 
 static_assert(offsetof(struct kvm_sregs, apic_base) == offsetof(struct kvm_sregs2, apic_base));
 static_assert(offsetof(struct kvm_sregs, cr0) == offsetof(struct kvm_sregs2, cr0));
@@ -148,8 +151,8 @@ static void set_sregs_mode(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 }
 
 /*
- * A VMM that keeps the states of its processors itself starts the boot processor by putting it at the reset vector; it
- * need not know of KVM_SET_MP_STATE.
+ * A VMM that keeps the states of its processors itself starts the boot processor by putting it at
+ * the reset vector; it need not know of KVM_SET_MP_STATE.
  */
 static void start_at_reset_vector(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 {
@@ -178,7 +181,10 @@ static int set_sregs_common(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 	return 0;
 }
 
-/* With PAE paging the four PDPTEs are registers, loaded from where CR3 points unless user space brings them along. */
+/*
+ * With PAE paging the four PDPTEs are registers, loaded from where CR3 points unless user space
+ * brings them along.
+ */
 static void reload_pdptrs(struct kvm_vcpu *vcpu)
 {
 	if (!x86_is_pae_paging(vcpu))
@@ -266,9 +272,10 @@ long x86_vcpu_set_debugregs(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	return 0;
 }
 
-#define GUESTDBG_FLAGS	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP |	\
-			 KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP |	\
-			 KVM_GUESTDBG_BLOCKIRQ)
+#define GUESTDBG_FLAGS							\
+	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |		\
+	 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP |		\
+	 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | KVM_GUESTDBG_BLOCKIRQ)
 
 /* A #DB or #BP that the debugger found to be the guest's own is given back to it. */
 static int reinject_debug(struct kvm_vcpu *vcpu, u32 control)
@@ -306,7 +313,7 @@ long x86_vcpu_set_guest_debug(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	if (r)
 		return r;
 
-	rflags = x86_rflags(vcpu);	/* as the guest has them, without what the old settings add */
+	rflags = x86_rflags(vcpu);	/* the guest's own, without what the old settings add */
 	vcpu->guest_debug = in->control & KVM_GUESTDBG_ENABLE ? in->control : 0;
 	if (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)
 		take_breakpoints(v, in);
@@ -336,7 +343,8 @@ long x86_vcpu_translate(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 }
 
 /*
- * SYNC_REGS: the same in kvm_run, which user space may change at any time: copied once, then checked and used.
+ * SYNC_REGS: the same in kvm_run, which user space may change at any time: copied once, then
+ * checked and used.
  */
 void x86_sync_regs_store(struct kvm_vcpu *vcpu)
 {

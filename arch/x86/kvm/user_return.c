@@ -2,12 +2,13 @@
 /*
  * Host MSRs that may hold a guest's value until this CPU returns to user space.
  *
- * The kernel itself does not use these MSRs (TSC_AUX, the SYSCALL ones on VMX), so between two entries of the guest
- * there is no need to switch them back. A backend names them once, and gets a slot for each. The first guest value on
- * a CPU registers a notifier there, which puts the host's back on the way to user space.
+ * The kernel itself does not use these MSRs (TSC_AUX, the SYSCALL ones on VMX), so between two
+ * entries of the guest there is no need to switch them back. A backend names them once, and gets a
+ * slot for each. The first guest value on a CPU registers a notifier there, which puts the host's
+ * back on the way to user space.
  *
- * All is per CPU. It is touched with preemption off; the notifier's registration also from the interrupt that turns
- * virtualization off, hence with interrupts off.
+ * All is per CPU. It is touched with preemption off; the notifier's registration also from the
+ * interrupt that turns virtualization off, hence with interrupts off.
  */
 #include <linux/percpu.h>
 #include <linux/user-return-notifier.h>
@@ -21,7 +22,7 @@ static unsigned int nr_slots;
 struct cpu_slots {
 	struct user_return_notifier	notifier;
 	bool				registered;
-	unsigned int			known;		/* bitmap of slots whose host value has been read */
+	unsigned int			known;		/* bitmap: host value has been read */
 	struct {
 		u64	host, now;
 	} slot[MAX_SLOTS];
@@ -115,7 +116,10 @@ int x86_user_return_set(unsigned int slot, u64 value, u64 mask)
 }
 EXPORT_SYMBOL_GPL(x86_user_return_set);
 
-/* Virtualization goes off on this CPU: the host's values come back now, and may be others the next time. */
+/*
+ * Virtualization goes off on this CPU: the host's values come back now, and may be others the next
+ * time.
+ */
 void x86_user_return_cpu_off(void)
 {
 	struct cpu_slots *c = this_cpu_ptr(&cpu_slots);

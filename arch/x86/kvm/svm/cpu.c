@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One physical CPU: SVM switched on, the pages that the hardware and we save the host in, and its ASIDs.
+ * One physical CPU: SVM switched on, the pages that the hardware and we save the host in, and its
+ * ASIDs.
  *
- * An ASID tags TLB entries, so that an entry of the guest needs no flush. Each CPU hands out its own, counting up; when
- * they have run out it begins a new generation with a flush of everything, and every vCPU that shows up with an older
- * generation gets a new number. So a vCPU that needs a flush, or has been on another CPU meanwhile, only has to
- * forget its generation. ASID 0 is the host's (APM vol 2, 15.16).
+ * An ASID tags TLB entries, so that an entry of the guest needs no flush. Each CPU hands out its
+ * own, counting up; when they have run out it begins a new generation with a flush of everything,
+ * and every vCPU that shows up with an older generation gets a new number. So a vCPU that needs a
+ * flush, or has been on another CPU meanwhile, only has to forget its generation. ASID 0 is the
+ * host's (APM vol 2, 15.16).
  */
 #include <linux/cpu.h>
 #include <linux/gfp.h>
@@ -59,7 +61,10 @@ static void set_tsc_ratio(struct svm_cpu *c, u64 ratio)
 	c->tsc_ratio = ratio;
 }
 
-/* The ratio holds for the guest only, and stays in the MSR until another guest wants another. Preemption off. */
+/*
+ * The ratio holds for the guest only, and stays in the MSR until another guest wants another.
+ * Preemption off.
+ */
 void svm_tsc_ratio_load(u64 ratio)
 {
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpu);

@@ -2,16 +2,18 @@
 /*
  * Into the guest and back (APM vol 2, 15.5).
  *
- * Between CLGI and STGI nothing can interrupt us, not even an NMI: there the segment bases, TR and the return stack
- * are the guest's, and no handler of the host could run. VMRUN keeps of the host only what it needs itself; VMLOAD and
- * VMSAVE switch FS, GS, TR, LDTR, KernelGSBase and the SYSCALL and SYSENTER MSRs. The host's were saved in prepare
- * (run.c) and do not change while the vCPU is loaded.
+ * Between CLGI and STGI nothing can interrupt us, not even an NMI: there the segment bases, TR and
+ * the return stack are the guest's, and no handler of the host could run. VMRUN keeps of the host
+ * only what it needs itself; VMLOAD and VMSAVE switch FS, GS, TR, LDTR, KernelGSBase and the
+ * SYSCALL and SYSENTER MSRs. The host's were saved in prepare (run.c) and do not change while the
+ * vCPU is loaded.
  *
- * The guest's RAX, RSP, RIP and RFLAGS are in the VMCB; all other registers are ours to switch. RFLAGS.IF is set
- * around VMRUN so that with V_INTR_MASKING a host interrupt ends the guest (15.21.1).
+ * The guest's RAX, RSP, RIP and RFLAGS are in the VMCB; all other registers are ours to switch.
+ * RFLAGS.IF is set around VMRUN so that with V_INTR_MASKING a host interrupt ends the guest
+ * (15.21.1).
  *
- * Speculation: before anything returns, the return stack is stuffed, SPEC_CTRL is the host's again and the return
- * predictor is untrained, as the kernel has asked for at boot by CPU features.
+ * Speculation: before anything returns, the return stack is stuffed, SPEC_CTRL is the host's again
+ * and the return predictor is untrained, as the kernel has asked for at boot by CPU features.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
@@ -28,7 +30,10 @@
 #define RSI	6
 #define RDI	7
 
-/* An instruction of SVM that faults when a reboot has turned SVM off under us; else it is a bug of ours. */
+/*
+ * An instruction of SVM that faults when a reboot has turned SVM off under us; else it is a bug of
+ * ours.
+ */
 .macro SVM_INSN insn:vararg
 .Linsn_\@:
 	\insn
@@ -123,7 +128,10 @@ SYM_FUNC_START(svm_run_guest)
 	/* The guest must not steer the host's returns. */
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
 
-	/* Nor leave values of its own for the host to speculate with. The seven below come off the stack. */
+	/*
+	 * Nor leave values of its own for the host to speculate with. The seven below come off the
+	 * stack.
+	 */
 	xor	%ecx, %ecx
 	xor	%edx, %edx
 	xor	%esi, %esi
@@ -138,7 +146,10 @@ SYM_FUNC_START(svm_run_guest)
 	xor	%r14d, %r14d
 	xor	%r15d, %r15d
 
-	/* The host's SPEC_CTRL. What the guest left is read only when it could write it without an exit. */
+	/*
+	 * The host's SPEC_CTRL. What the guest left is read only when it could write it without an
+	 * exit.
+	 */
 	ALTERNATIVE_2 "jmp .Lhost_spec_ctrl_done", "", X86_FEATURE_MSR_SPEC_CTRL, \
 		"jmp .Lhost_spec_ctrl_done", X86_FEATURE_V_SPEC_CTRL
 	mov	$MSR_IA32_SPEC_CTRL, %ecx

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Why the guest was left, and what is done about it: one table indexed by exit code, one function a reason.
+ * Why the guest was left, and what is done about it: one table indexed by exit code, one function a
+ * reason.
  *
- * Handlers run with interrupts on and may sleep. They return EXIT_RESUME, EXIT_TO_USER with kvm_run filled in, or a
- * negative errno that ends KVM_RUN. Where the hardware does not decode the instruction for us (no decode assists), the
- * emulator carries it out.
+ * Handlers run with interrupts on and may sleep. They return EXIT_RESUME, EXIT_TO_USER with kvm_run
+ * filled in, or a negative errno that ends KVM_RUN. Where the hardware does not decode the
+ * instruction for us (no decode assists), the emulator carries it out.
  */
 #define pr_fmt(fmt) "kvm_amd: " fmt
 
@@ -73,7 +74,10 @@ static int exit_debug(struct kvm_vcpu *vcpu, unsigned int vector)
 	return EXIT_TO_USER;
 }
 
-/* DR6 has been written when the intercept comes (15.12.2). Which #DB it is: user space's, our step's, or the guest's. */
+/*
+ * DR6 has been written when the intercept comes (15.12.2). Which #DB it is: user space's, our
+ * step's, or the guest's.
+ */
 static int exit_db(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_svm *svm = to_svm(vcpu);
@@ -117,7 +121,10 @@ static int exit_cr8_write(struct kvm_vcpu *vcpu)
 	unsigned long before = x86_get_cr8(vcpu);
 	int r = emulate(vcpu);
 
-	/* User space keeps the controllers: it may have something to deliver once the priority falls. */
+	/*
+	 * User space keeps the controllers: it may have something to deliver once the priority
+	 * falls.
+	 */
 	if (r != EXIT_RESUME || irqchip_has_lapic(vcpu->kvm) || x86_get_cr8(vcpu) >= before)
 		return r;
 	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
@@ -148,12 +155,16 @@ static int exit_pause(struct kvm_vcpu *vcpu)
 	return x86_insn_skip(vcpu);
 }
 
-/* The event in whose delivery the task gate was met has been put back in the queue: the switch is its delivery. */
+/*
+ * The event in whose delivery the task gate was met has been put back in the queue: the switch is
+ * its delivery.
+ */
 static void task_gate_took(struct kvm_vcpu *vcpu, u32 type, bool *has_error, u32 *error)
 {
 	const struct vmcb_control_area *ctl = control(vcpu);
 
-	if (type == SVM_EXITINTINFO_TYPE_EXEPT && ctl->exit_info_2 & BIT_ULL(SVM_EXITINFOSHIFT_TS_HAS_ERROR_CODE)) {
+	if (type == SVM_EXITINTINFO_TYPE_EXEPT &&
+	    ctl->exit_info_2 & BIT_ULL(SVM_EXITINFOSHIFT_TS_HAS_ERROR_CODE)) {
 		*has_error = true;
 		*error = ctl->exit_info_2;
 	}
@@ -163,7 +174,7 @@ static void task_gate_took(struct kvm_vcpu *vcpu, u32 type, bool *has_error, u32
 /* EXITINFO2 as 15.14.1 has it. */
 static int exit_task_switch(struct kvm_vcpu *vcpu)
 {
-	enum { CALL, IRET, JMP, GATE } why;	/* the numbers of the task-switch code of both vendors' KVM */
+	enum { CALL, IRET, JMP, GATE } why;	/* numbered as enum x86_emu_switch_reason */
 	const struct vmcb_control_area *ctl = control(vcpu);
 	u32 type = ctl->exit_int_info & SVM_EXITINTINFO_TYPE_MASK;
 	u8 vector = ctl->exit_int_info & SVM_EXITINTINFO_VEC_MASK;
@@ -181,22 +192,26 @@ static int exit_task_switch(struct kvm_vcpu *vcpu)
 		task_gate_took(vcpu, type, &has_error, &error);
 	/* What an instruction caused returns behind it. */
 	software = why != GATE || type == SVM_EXITINTINFO_TYPE_SOFT ||
-		   (type == SVM_EXITINTINFO_TYPE_EXEPT && (vector == X86_TRAP_BP || vector == X86_TRAP_OF));
+		   (type == SVM_EXITINTINFO_TYPE_EXEPT &&
+		    (vector == X86_TRAP_BP || vector == X86_TRAP_OF));
 	if (software && x86_insn_skip(vcpu) != EXIT_RESUME)
 		return x86_emulation_failed(vcpu);
-	return x86_task_switch(vcpu, ctl->exit_info_1, why == GATE ? vector : -1, why, has_error, error);
+	return x86_task_switch(vcpu, ctl->exit_info_1, why == GATE ? vector : -1, why,
+			       has_error, error);
 }
 
+#define NPF_ACCESS	(ACC_PRESENT | ACC_WRITE | ACC_USER | ACC_RSVD | ACC_FETCH)
+
 /*
- * The nested walk failed, or found no permission. EXITINFO1 is the page-fault error code of that walk, EXITINFO2 the
- * guest physical address (15.25.6).
+ * The nested walk failed, or found no permission. EXITINFO1 is the page-fault error code of that
+ * walk, EXITINFO2 the guest physical address (15.25.6).
  */
 static int exit_npf(struct kvm_vcpu *vcpu)
 {
 	const struct vmcb_control_area *ctl = control(vcpu);
 	const struct mmu_fault fault = {
 		.gpa		= ctl->exit_info_2,
-		.access		= ctl->exit_info_1 & (ACC_PRESENT | ACC_WRITE | ACC_USER | ACC_RSVD | ACC_FETCH),
+		.access		= ctl->exit_info_1 & NPF_ACCESS,
 		.on_guest_table	= ctl->exit_info_1 & BIT_ULL(33),
 		.insn		= boot_cpu_has(X86_FEATURE_DECODEASSISTS) ? ctl->insn_bytes : NULL,
 		.insn_len	= boot_cpu_has(X86_FEATURE_DECODEASSISTS) ? ctl->insn_len & 0xf : 0,
@@ -256,7 +271,10 @@ static int (*const exit_table[])(struct kvm_vcpu *vcpu) = {
 	[SVM_EXIT_NPF]					= exit_npf,
 };
 
-/* Nothing was run: the VMCB is not as VMRUN wants it (15.5.1), or the CPU found no event it could inject. */
+/*
+ * Nothing was run: the VMCB is not as VMRUN wants it (15.5.1), or the CPU found no event it could
+ * inject.
+ */
 static int entry_failed(struct kvm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -273,7 +291,8 @@ static int unexpected(struct kvm_vcpu *vcpu, u32 code)
 	const u64 data[] = { code, vcpu->cpu };
 
 	pr_warn_ratelimited("exit %#x of vCPU %d has no handler\n", code, vcpu->id);
-	return x86_exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, ARRAY_SIZE(data), data);
+	return x86_exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
+				       ARRAY_SIZE(data), data);
 }
 
 int svm_handle_exit(struct kvm_vcpu *vcpu, enum x86_fastpath fastpath)
@@ -299,11 +318,19 @@ void svm_exit_info(struct kvm_vcpu *vcpu, struct x86_exit_info *info)
 	info->reason = ctl->exit_code;
 	info->info1 = ctl->exit_info_1;
 	info->info2 = ctl->exit_info_2;
-	info->intr_info = ctl->exit_int_info & SVM_EXITINTINFO_VALID ? ctl->exit_int_info : 0;
-	info->error_code = ctl->exit_int_info & SVM_EXITINTINFO_VALID_ERR ? ctl->exit_int_info_err : 0;
+	info->intr_info = 0;
+	info->error_code = 0;
+	if (!(ctl->exit_int_info & SVM_EXITINTINFO_VALID))
+		return;
+	info->intr_info = ctl->exit_int_info;
+	if (ctl->exit_int_info & SVM_EXITINTINFO_VALID_ERR)
+		info->error_code = ctl->exit_int_info_err;
 }
 
-/* The hardware tells where the next instruction is: with NRIPS for intercepted instructions, and always for IN and OUT. */
+/*
+ * The hardware tells where the next instruction is: with NRIPS for intercepted instructions, and
+ * always for IN and OUT.
+ */
 unsigned int svm_insn_length(struct kvm_vcpu *vcpu)
 {
 	const struct vmcb *vmcb = to_svm(vcpu)->vmcb;

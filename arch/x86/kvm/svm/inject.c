@@ -2,16 +2,18 @@
 /*
  * Events into the guest, and the windows for those that must wait (APM vol 2, 15.20 and 15.21).
  *
- * One event an entry goes into event_inj. An exit in the middle of its delivery comes back with the event in
- * exit_int_info, and common code gets it again.
+ * One event an entry goes into event_inj. An exit in the middle of its delivery comes back with the
+ * event in exit_int_info, and common code gets it again.
  *
- * Interrupt window: SVM has none. A dummy virtual interrupt of the highest priority is made pending, and its intercept
- * exits when the guest could take it. CR8 writes are intercepted meanwhile: they make some implementations look at the
- * pending virtual interrupt at an unfit moment.
+ * Interrupt window: SVM has none. A dummy virtual interrupt of the highest priority is made
+ * pending, and its intercept exits when the guest could take it. CR8 writes are intercepted
+ * meanwhile: they make some implementations look at the pending virtual interrupt at an unfit
+ * moment.
  *
- * NMI window: the hardware does not tell whether the guest is in its NMI handler, so we do: from the injection until an
- * IRET has been completed. The IRET intercept comes *before* the instruction. NMIs stay masked until RIP has moved; if
- * one is waiting, the IRET is stepped by our TF, with #DB being intercepted anyway.
+ * NMI window: the hardware does not tell whether the guest is in its NMI handler, so we do: from
+ * the injection until an IRET has been completed. The IRET intercept comes *before* the
+ * instruction. NMIs stay masked until RIP has moved; if one is waiting, the IRET is stepped by our
+ * TF, with #DB being intercepted anyway.
  */
 #include "svm.h"
 
@@ -24,8 +26,9 @@ static void event(struct vcpu_svm *svm, u32 type, u8 vector, bool has_error, u32
 }
 
 /*
- * An event that belongs to an instruction returns behind it, and the injection pushes RIP as it stands: move RIP over
- * the instruction first. If the delivery is cut short the move is taken back, and the guest executes it once more.
+ * An event that belongs to an instruction returns behind it, and the injection pushes RIP as it
+ * stands: move RIP over the instruction first. If the delivery is cut short the move is taken back,
+ * and the guest executes it once more.
  */
 static bool step_over_soft(struct kvm_vcpu *vcpu)
 {
@@ -155,7 +158,8 @@ bool svm_interrupt_allowed(struct kvm_vcpu *vcpu)
 {
 	const struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 
-	return vmcb->save.rflags & X86_EFLAGS_IF && !(vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK);
+	return vmcb->save.rflags & X86_EFLAGS_IF &&
+	       !(vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK);
 }
 
 void svm_want_irq_window(struct kvm_vcpu *vcpu)
@@ -169,7 +173,10 @@ void svm_want_irq_window(struct kvm_vcpu *vcpu)
 	svm_intercept(svm, INTERCEPT_CR8_WRITE, true);
 }
 
-/* CR8 stays intercepted until common code says what it wants of it, which it does before each entry with events. */
+/*
+ * CR8 stays intercepted until common code says what it wants of it, which it does before each entry
+ * with events.
+ */
 void svm_irq_window_close(struct vcpu_svm *svm)
 {
 	svm_intercept(svm, INTERCEPT_VINTR, false);
@@ -177,7 +184,10 @@ void svm_irq_window_close(struct vcpu_svm *svm)
 	svm_dirty(svm, CLEAN_INTR);
 }
 
-/* The guest must be seen lowering its TPR below a pending vector, and while a window is open at all. */
+/*
+ * The guest must be seen lowering its TPR below a pending vector, and while a window is open at
+ * all.
+ */
 void svm_update_cr8_intercept(struct kvm_vcpu *vcpu, int tpr, int irr)
 {
 	struct vcpu_svm *svm = to_svm(vcpu);
@@ -221,8 +231,8 @@ void svm_nmi_step_end(struct vcpu_svm *svm)
 }
 
 /*
- * Stepping ends with the next exit, whatever it is: svm_iret_check(). Masked and before its IRET nothing is to do,
- * since that exits. Held back by a shadow alone, one step ends it.
+ * Stepping ends with the next exit, whatever it is: svm_iret_check(). Masked and before its IRET
+ * nothing is to do, since that exits. Held back by a shadow alone, one step ends it.
  */
 void svm_want_nmi_window(struct kvm_vcpu *vcpu)
 {

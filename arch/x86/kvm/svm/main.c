@@ -20,7 +20,7 @@ MODULE_PARM_DESC(vgif, "let a nested hypervisor's GIF be the hardware's");
 
 unsigned int svm_pause_filter_count = 3000;
 module_param_named(pause_filter_count, svm_pause_filter_count, uint, 0444);
-MODULE_PARM_DESC(pause_filter_count, "PAUSEs in a row that a guest may run before it yields; 0: any number");
+MODULE_PARM_DESC(pause_filter_count, "PAUSEs in a row that make a guest yield; 0: none do");
 
 unsigned int svm_pause_filter_thresh = 128;
 module_param_named(pause_filter_thresh, svm_pause_filter_thresh, uint, 0444);
@@ -108,7 +108,10 @@ static const struct kvm_x86_ops svm_ops = {
 	.set_nmi_mask		= svm_set_nmi_mask,
 };
 
-/* A crash or an emergency restart: INIT and NMI must get through, so GIF and SVM have to be off. Any context. */
+/*
+ * A crash or an emergency restart: INIT and NMI must get through, so GIF and SVM have to be off.
+ * Any context.
+ */
 static void emergency_disable(void)
 {
 	kvm_rebooting = true;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MSRs that only SVM knows how to keep, and the map of those that the guest touches without an exit.
+ * MSRs that only SVM knows how to keep, and the map of those that the guest touches without an
+ * exit.
  *
- * Most stand in the VMCB, switched by VMLOAD and VMSAVE: a table says where, whether the value has to be a canonical
- * address, and whether the guest may go at it directly. The permission map has two bits an MSR, read and write, in
- * four ranges of 2 KiB (APM vol 2, 15.11); 1 means exit.
+ * Most stand in the VMCB, switched by VMLOAD and VMSAVE: a table says where, whether the value has
+ * to be a canonical address, and whether the guest may go at it directly. The permission map has
+ * two bits an MSR, read and write, in four ranges of 2 KiB (APM vol 2, 15.11); 1 means exit.
  */
 #include <linux/nospec.h>
 #include "svm.h"
@@ -79,7 +80,10 @@ void svm_msrpm_init(struct vcpu_svm *svm)
 	for (i = 0; i < ARRAY_SIZE(vmcb_msrs); i++)
 		if (vmcb_msrs[i].flags & DIRECT)
 			msrpm_set(svm, vmcb_msrs[i].index, false, false);
-	/* Where the hardware switches SPEC_CTRL by itself, the VMCB's copy is the guest's from the start (15.38). */
+	/*
+	 * Where the hardware switches SPEC_CTRL by itself, the VMCB's copy is the guest's from the
+	 * start (15.38).
+	 */
 	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
 		msrpm_set(svm, MSR_IA32_SPEC_CTRL, false, false);
 }
@@ -94,12 +98,15 @@ void svm_msr_reset(struct vcpu_svm *svm)
 }
 
 /*
- * SPEC_CTRL: each write exits until the first that sets something; from then on the guest uses it, and has it.
+ * SPEC_CTRL: each write exits until the first that sets something; from then on the guest uses it,
+ * and has it.
  */
 static bool guest_has_spec_ctrl(struct kvm_vcpu *vcpu)
 {
-	return x86_guest_has(vcpu, X86_FEATURE_SPEC_CTRL) || x86_guest_has(vcpu, X86_FEATURE_AMD_IBRS) ||
-	       x86_guest_has(vcpu, X86_FEATURE_AMD_STIBP) || x86_guest_has(vcpu, X86_FEATURE_AMD_SSBD);
+	return x86_guest_has(vcpu, X86_FEATURE_SPEC_CTRL) ||
+	       x86_guest_has(vcpu, X86_FEATURE_AMD_IBRS) ||
+	       x86_guest_has(vcpu, X86_FEATURE_AMD_STIBP) ||
+	       x86_guest_has(vcpu, X86_FEATURE_AMD_SSBD);
 }
 
 static int get_spec_ctrl(struct kvm_vcpu *vcpu, struct x86_msr *msr)
@@ -110,7 +117,8 @@ static int get_spec_ctrl(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 		return X86_MSR_UNKNOWN;
 	if (!msr->host && !guest_has_spec_ctrl(vcpu))
 		return X86_MSR_INVALID;
-	msr->data = boot_cpu_has(X86_FEATURE_V_SPEC_CTRL) ? svm->vmcb->save.spec_ctrl : svm->entry.spec_ctrl;
+	msr->data = boot_cpu_has(X86_FEATURE_V_SPEC_CTRL) ? svm->vmcb->save.spec_ctrl :
+							    svm->entry.spec_ctrl;
 	return 0;
 }
 
@@ -157,7 +165,8 @@ static int get_virt_spec_ctrl(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 
 static bool has_tsc_aux(struct kvm_vcpu *vcpu, bool host)
 {
-	return host || x86_guest_has(vcpu, X86_FEATURE_RDTSCP) || x86_guest_has(vcpu, X86_FEATURE_RDPID);
+	return host || x86_guest_has(vcpu, X86_FEATURE_RDTSCP) ||
+	       x86_guest_has(vcpu, X86_FEATURE_RDPID);
 }
 
 static int set_tsc_aux(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
@@ -212,8 +221,8 @@ static int set_pat(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 }
 
 /*
- * LFENCE is made serializing by the host's own DE_CFG, and stays so: the guest sees the bit as the host has it, and
- * cannot change it.
+ * LFENCE is made serializing by the host's own DE_CFG, and stays so: the guest sees the bit as the
+ * host has it, and cannot change it.
  */
 static u64 de_cfg(void)
 {
@@ -258,7 +267,8 @@ int svm_get_msr(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 	}
 }
 
-static int set_vmcb_msr(struct kvm_vcpu *vcpu, const struct x86_msr *msr, const struct vmcb_msr *row)
+static int set_vmcb_msr(struct kvm_vcpu *vcpu, const struct x86_msr *msr,
+			const struct vmcb_msr *row)
 {
 	if (row->flags & CANONICAL && !x86_is_canonical(vcpu, msr->data))
 		return X86_MSR_INVALID;
@@ -282,7 +292,10 @@ int svm_set_msr(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 	case MSR_TSC_AUX:
 		return set_tsc_aux(vcpu, msr);
 	case MSR_IA32_DEBUGCTLMSR:
-		/* LBR and BTF are kept but do nothing, as on a CPU without LBR virtualization no guest has them. */
+		/*
+		 * LBR and BTF are kept but do nothing, as on a CPU without LBR virtualization no
+		 * guest has them.
+		 */
 		if (msr->data & ~(u64)(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF))
 			return X86_MSR_INVALID;
 		to_svm(vcpu)->debugctl = msr->data;

@@ -2,9 +2,9 @@
 /*
  * One entry into the guest and the exit from it: C's part around entry.S.
  *
- * Before: x86_vcpu's registers, CR2, CR3, DR6 and the TPR go into the VMCB, the ASID is checked. After: they come back,
- * the events that were not delivered are queued again, and what has to be said of the exit lies in the VMCB until the
- * next entry, for handle_exit and for whoever asks.
+ * Before: x86_vcpu's registers, CR2, CR3, DR6 and the TPR go into the VMCB, the ASID is checked.
+ * After: they come back, the events that were not delivered are queued again, and what has to be
+ * said of the exit lies in the VMCB until the next entry, for handle_exit and for whoever asks.
  */
 #include <linux/context_tracking.h>
 #include <asm/mce.h>
@@ -12,12 +12,14 @@
 #include "svm.h"
 #include "../guest_context.h"
 
-static_assert(REG_RCX == 1 && REG_RDX == 2 && REG_RBX == 3 && REG_RBP == 5 && REG_RSI == 6 && REG_RDI == 7);
+static_assert(REG_RCX == 1 && REG_RDX == 2 && REG_RBX == 3);
+static_assert(REG_RBP == 5 && REG_RSI == 6 && REG_RDI == 7);
 static_assert(REG_R8 == 8 && REG_R15 == 15);
 
 /*
- * The host's half of VMLOAD's state, once a load: it cannot change before the vCPU is put away, as until then this
- * thread does not return to user space and nobody else uses this CPU's segment registers.
+ * The host's half of VMLOAD's state, once a load: it cannot change before the vCPU is put away, as
+ * until then this thread does not return to user space and nobody else uses this CPU's segment
+ * registers.
  */
 void svm_prepare_switch(struct kvm_vcpu *vcpu)
 {
@@ -97,7 +99,10 @@ static noinstr void enter_guest(struct vcpu_svm *svm)
 	guest_context_exit();
 }
 
-/* One trip is wanted, and an exit as soon as it is over: by an IPI to ourselves, held back until the guest runs. */
+/*
+ * One trip is wanted, and an exit as soon as it is over: by an IPI to ourselves, held back until
+ * the guest runs.
+ */
 static void exit_at_once(void)
 {
 	smp_send_reschedule(smp_processor_id());
@@ -119,7 +124,10 @@ enum x86_fastpath svm_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 	if (!boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
 		x86_spec_ctrl_restore_host(svm->virt_spec_ctrl);
 	x86_host_xsave_load(vcpu);
-	/* The VMM must not run on predictions that the guest has trained: barrier on its way to user space. */
+	/*
+	 * The VMM must not run on predictions that the guest has trained: barrier on its way to
+	 * user space.
+	 */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 
@@ -131,9 +139,10 @@ enum x86_fastpath svm_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 }
 
 /*
- * NMIs and external interrupts stay pending when their intercept ends the guest: the host took the first when GIF was
- * set, and takes the second when interrupts go on. A machine check does not; it is handled here, as one that hit the
- * VMM's user code: if it cannot be undone, the VMM dies for it.
+ * NMIs and external interrupts stay pending when their intercept ends the guest: the host took the
+ * first when GIF was set, and takes the second when interrupts go on. A machine check does not; it
+ * is handled here, as one that hit the VMM's user code: if it cannot be undone, the VMM dies for
+ * it.
  */
 void svm_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 {

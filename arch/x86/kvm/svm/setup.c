@@ -2,8 +2,8 @@
 /*
  * Module load: can this host run guests with SVM, and which of its features shall they see?
  *
- * What is missing is said in one line of the log. Features that only make things faster (NRIPS, decode assists, clean
- * bits, flush by ASID, pause filter) are looked up where they are used.
+ * What is missing is said in one line of the log. Features that only make things faster (NRIPS,
+ * decode assists, clean bits, flush by ASID, pause filter) are looked up where they are used.
  */
 #define pr_fmt(fmt) "kvm_amd: " fmt
 
@@ -33,7 +33,7 @@ static int check_host(void)
 		return -ENODEV;
 	}
 	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT)) {
-		pr_info("this host is itself an encrypted guest, which cannot have guests of its own\n");
+		pr_info("an encrypted guest cannot have guests of its own\n");
 		return -ENODEV;
 	}
 	if (!boot_cpu_has(X86_FEATURE_NPT)) {
@@ -47,7 +47,10 @@ static int check_host(void)
 	return 0;
 }
 
-/* Nested tables have as many levels as the host's own: VMRUN takes the host's CR4.LA57 for both (15.25.3). */
+/*
+ * Nested tables have as many levels as the host's own: VMRUN takes the host's CR4.LA57 for both
+ * (15.25.3).
+ */
 static void configure_mmu(void)
 {
 	const struct mmu_tdp_config c = {

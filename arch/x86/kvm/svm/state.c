@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest state in the VMCB's save area: segments, descriptor tables, control and debug registers, RFLAGS.
+ * Guest state in the VMCB's save area: segments, descriptor tables, control and debug registers,
+ * RFLAGS.
  *
- * x86_vcpu holds what the guest believes, the VMCB what the hardware gets. They differ in CR0 (CD and NW, which would
- * make all of the guest's memory uncached), in CR4 (MCE, since a machine check is the host's), in EFER (SVME, which
- * VMRUN demands), and in RFLAGS while we step over an IRET. Where the guest could see a difference, its reads exit.
+ * x86_vcpu holds what the guest believes, the VMCB what the hardware gets. They differ in CR0 (CD
+ * and NW, which would make all of the guest's memory uncached), in CR4 (MCE, since a machine check
+ * is the host's), in EFER (SVME, which VMRUN demands), and in RFLAGS while we step over an IRET.
+ * Where the guest could see a difference, its reads exit.
  */
 #include <asm/tlbflush.h>
 #include "svm.h"
@@ -26,8 +28,9 @@ static struct vmcb_seg *segment(struct kvm_vcpu *vcpu, int seg)
 }
 
 /*
- * SVM has no "unusable" bit: a segment that is not present is that. The CPU leaves some attributes as it finds them,
- * where the architecture, and a VMM that moves the guest to another machine, knows only one value: made so here.
+ * SVM has no "unusable" bit: a segment that is not present is that. The CPU leaves some attributes
+ * as it finds them, where the architecture, and a VMM that moves the guest to another machine,
+ * knows only one value: made so here.
  */
 void svm_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *out, int seg)
 {
@@ -86,7 +89,7 @@ void svm_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *in, int se
 	s->selector = in->selector;
 	s->attrib = attrib;
 	if (seg == SEG_SS)
-		svm->vmcb->save.cpl = in->dpl & 3;	/* the CPL is SS.DPL, usable or not (15.5.1) */
+		svm->vmcb->save.cpl = in->dpl & 3;	/* the CPL is SS.DPL (15.5.1) */
 	svm_dirty(svm, CLEAN_SEG);
 }
 
@@ -126,8 +129,8 @@ void svm_set_dt(struct kvm_vcpu *vcpu, bool idt, const struct kvm_dtable *in)
 }
 
 /*
- * Only changes of bits beside TS and MP need us: those the selective intercept catches. When the hardware's value is
- * not the guest's, every access does.
+ * Only changes of bits beside TS and MP need us: those the selective intercept catches. When the
+ * hardware's value is not the guest's, every access does.
  */
 void svm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 {
@@ -185,7 +188,10 @@ void svm_set_dr7(struct kvm_vcpu *vcpu, unsigned long dr7)
 	svm_dirty(svm, CLEAN_DR);
 }
 
-/* Every access to a debug register exits, and DR6 comes back with each exit: x86_vcpu is always current. */
+/*
+ * Every access to a debug register exits, and DR6 comes back with each exit: x86_vcpu is always
+ * current.
+ */
 void svm_sync_drs(struct kvm_vcpu *vcpu)
 {
 }

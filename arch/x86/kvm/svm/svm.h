@@ -2,10 +2,11 @@
 /*
  * The SVM backend's own: its vCPU object, its per-CPU object, and what its files say to each other.
  *
- * A vCPU has one VMCB. Guest state that no C code keeps a copy of lives there: RIP, RSP, RAX, RFLAGS (the first three
- * are copied to and from x86_vcpu.regs around each entry, so the registers are always current outside), segments,
- * descriptor tables, the MSRs that VMLOAD and VMSAVE switch. Whoever changes a field of the VMCB marks its group dirty
- * with svm_dirty(), else the CPU may use the value of its own cache (APM vol 2, 15.15).
+ * A vCPU has one VMCB. Guest state that no C code keeps a copy of lives there: RIP, RSP, RAX,
+ * RFLAGS (the first three are copied to and from x86_vcpu.regs around each entry, so the registers
+ * are always current outside), segments, descriptor tables, the MSRs that VMLOAD and VMSAVE switch.
+ * Whoever changes a field of the VMCB marks its group dirty with svm_dirty(), else the CPU may use
+ * the value of its own cache (APM vol 2, 15.15).
  *
  * Sections of the APM are those of volume 2.
  */
@@ -38,18 +39,18 @@ enum svm_clean {
 struct vcpu_svm {
 	struct x86_vcpu		x86;		/* first: common code allocates by vcpu_size */
 	struct vmcb		*vmcb;
-	u32			*msrpm;		/* two pages: which MSRs the guest may touch by itself */
+	u32			*msrpm;		/* two pages: MSRs that do not exit */
 	struct svm_entry	entry;		/* what the assembly needs */
 
-	u64			asid_generation;	/* of the CPU that gave us our ASID; 0: none */
+	u64			asid_generation;	/* that our ASID is of; 0: we have none */
 	int			asid_cpu;
 
-	bool			host_saved;	/* the host's VMLOAD state is in this CPU's host VMCB */
-	bool			cr0_shadowed;	/* hardware's CR0 differs from the guest's: reads and writes exit */
+	bool			host_saved;	/* the host VMCB is this load's */
+	bool			cr0_shadowed;	/* hardware's CR0 is not the guest's */
 
 	/* NMIs are blocked until the guest has completed an IRET (inject.c). */
 	bool			nmi_masked;
-	bool			iret_running;	/* the IRET that will unblock is the next instruction, at iret_rip */
+	bool			iret_running;	/* the unblocking IRET is next, at iret_rip */
 	bool			nmi_step;	/* it is being stepped by our own TF */
 	bool			nmi_stepped;	/* ... and the exit at hand ended that step */
 	unsigned long		iret_rip;
@@ -72,7 +73,7 @@ struct svm_cpu {
 	struct vmcb	*host;			/* VMSAVE of the host */
 	u32		next_asid, max_asid;
 	u64		asid_generation;
-	struct vmcb	*last_vmcb;		/* ran here last: another one asks for a prediction barrier */
+	struct vmcb	*last_vmcb;		/* ran here last */
 	u64		tsc_ratio;		/* what MSR_AMD64_TSC_RATIO holds */
 };
 
@@ -121,7 +122,7 @@ void svm_cpus_free(void);
 int svm_cpu_enable(void);
 void svm_cpu_disable(void);
 void svm_tsc_ratio_load(u64 ratio);
-void svm_asid_check(struct vcpu_svm *svm);	/* before an entry: have an ASID of this CPU's generation */
+void svm_asid_check(struct vcpu_svm *svm);	/* before an entry: have a valid ASID */
 void svm_forget_vmcb(struct vmcb *vmcb);	/* it is about to be freed */
 
 /* vmcb.c */
@@ -177,7 +178,7 @@ bool svm_get_nmi_mask(struct kvm_vcpu *vcpu);
 void svm_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked);
 void svm_nmi_step_end(struct vcpu_svm *svm);
 void svm_requeue_undelivered(struct vcpu_svm *svm);	/* after an exit: what exit_int_info says */
-void svm_iret_check(struct vcpu_svm *svm);		/* after an exit: has the IRET been left behind? */
+void svm_iret_check(struct vcpu_svm *svm);	/* after an exit: is the IRET done? */
 
 /* run.c */
 void svm_prepare_switch(struct kvm_vcpu *vcpu);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The VMCB's life: made with the vCPU, put into the state of power-on or INIT, loaded on a CPU; and its intercepts.
+ * The VMCB's life: made with the vCPU, put into the state of power-on or INIT, loaded on a CPU; and
+ * its intercepts.
  *
- * Intercepts that never change are rows of a table; those that hang on the VM's settings, on the guest's CPUID or on
- * what user space debugs are computed in svm_update_intercepts(); those of CR0, CR4, CR8, interrupt windows and IRET
- * belong to the code that needs them (state.c, inject.c).
+ * Intercepts that never change are rows of a table; those that hang on the VM's settings, on the
+ * guest's CPUID or on what user space debugs are computed in svm_update_intercepts(); those of CR0,
+ * CR4, CR8, interrupt windows and IRET belong to the code that needs them (state.c, inject.c).
  */
 #include <linux/gfp.h>
 #include <asm/nospec-branch.h>
@@ -34,16 +35,19 @@ static const u8 always_intercepted[] = {
 	INTERCEPT_DR4_READ, INTERCEPT_DR5_READ, INTERCEPT_DR6_READ, INTERCEPT_DR7_READ,
 	INTERCEPT_DR0_WRITE, INTERCEPT_DR1_WRITE, INTERCEPT_DR2_WRITE, INTERCEPT_DR3_WRITE,
 	INTERCEPT_DR4_WRITE, INTERCEPT_DR5_WRITE, INTERCEPT_DR6_WRITE, INTERCEPT_DR7_WRITE,
-	/* #DB and #AC can be made to recur without end in their own delivery: the guest would never be left. */
+	/*
+	 * #DB and #AC can be made to recur without end in their own delivery: the guest would never
+	 * be left.
+	 */
 	INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_DB,
 	INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_AC,
 	INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_UD,
 	INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_MC,
 	INTERCEPT_INTR, INTERCEPT_NMI, INTERCEPT_SMI, INTERCEPT_INIT,
 	INTERCEPT_RDPMC, INTERCEPT_CPUID, INTERCEPT_RSM, INTERCEPT_INVD, INTERCEPT_INVLPGA,
-	INTERCEPT_IOIO_PROT, INTERCEPT_MSR_PROT, INTERCEPT_TASK_SWITCH, INTERCEPT_FERR_FREEZE, INTERCEPT_SHUTDOWN,
-	INTERCEPT_VMRUN, INTERCEPT_VMMCALL, INTERCEPT_VMLOAD, INTERCEPT_VMSAVE, INTERCEPT_STGI, INTERCEPT_CLGI,
-	INTERCEPT_SKINIT, INTERCEPT_WBINVD, INTERCEPT_XSETBV, INTERCEPT_RDPRU,
+	INTERCEPT_IOIO_PROT, INTERCEPT_MSR_PROT, INTERCEPT_TASK_SWITCH, INTERCEPT_FERR_FREEZE,
+	INTERCEPT_SHUTDOWN, INTERCEPT_VMRUN, INTERCEPT_VMMCALL, INTERCEPT_VMLOAD, INTERCEPT_VMSAVE,
+	INTERCEPT_STGI, INTERCEPT_CLGI, INTERCEPT_SKINIT, INTERCEPT_WBINVD, INTERCEPT_XSETBV, INTERCEPT_RDPRU,
 };
 
 void svm_update_intercepts(struct kvm_vcpu *vcpu)
@@ -60,7 +64,8 @@ void svm_update_intercepts(struct kvm_vcpu *vcpu)
 		      !x86_guest_has(vcpu, X86_FEATURE_RDTSCP));
 	svm_intercept(svm, INTERCEPT_INVPCID, boot_cpu_has(X86_FEATURE_INVPCID) &&
 		      !x86_guest_has(vcpu, X86_FEATURE_INVPCID));
-	svm_intercept(svm, INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_BP, vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP);
+	svm_intercept(svm, INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_BP,
+		      vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP);
 }
 
 /* A segment as power-on and INIT leave it: real mode, 64 KiB (14.1.3). */
@@ -112,8 +117,8 @@ static void init_control_area(struct vcpu_svm *svm)
 }
 
 /*
- * Control and debug registers, EFER and the GPRs are common code's to set, through the ops; the VMCB starts with their
- * values of reset, so that the order does not matter.
+ * Control and debug registers, EFER and the GPRs are common code's to set, through the ops; the
+ * VMCB starts with their values of reset, so that the order does not matter.
  *
  * The control area is made anew as a whole too: after a shutdown the VMCB is undefined (15.14.3).
  */
@@ -186,8 +191,9 @@ void svm_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 		svm->vmcb->control.clean = 0;	/* and so is what it keeps of VMCBs */
 	}
 	if (c->last_vmcb != svm->vmcb) {
+		/* What one guest has trained must not steer another. */
 		c->last_vmcb = svm->vmcb;
-		indirect_branch_prediction_barrier();	/* what one guest has trained must not steer another */
+		indirect_branch_prediction_barrier();
 	}
 }
 
@@ -197,8 +203,9 @@ void svm_vcpu_put(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Without FLUSH_ASID a new ASID is as good: no entry bears it yet. INVLPGA would do for one address, but only for
- * guest-virtual ones of this ASID, and is no cheaper than what follows it; all kinds flush the whole ASID.
+ * Without FLUSH_ASID a new ASID is as good: no entry bears it yet. INVLPGA would do for one
+ * address, but only for guest-virtual ones of this ASID, and is no cheaper than what follows it;
+ * all kinds flush the whole ASID.
  */
 void svm_flush_tlb(struct kvm_vcpu *vcpu, enum x86_flush what, gva_t gva)
 {
