@@ -2,9 +2,9 @@
 /*
  * Second-level faults: the guest touched a frame that our tables do not map, or not for this.
  *
- * First the tables are looked at without any lock, since many faults need nothing more: device memory that is known as
- * such goes to the emulator; a page that another vCPU has mapped in the meantime needs nothing; one that is only
- * write-protected for the dirty log is made writable.
+ * First the tables are looked at without any lock, since many faults need nothing more: device
+ * memory that is known as such goes to the emulator; a page that another vCPU has mapped in the
+ * meantime needs nothing; one that is only write-protected for the dirty log is made writable.
  *
  * Otherwise, in this order, which is what keeps a page that the VMM is losing from being mapped:
  *	the generation of the slot table, then the slot;
@@ -12,8 +12,8 @@
  *	mmu_lock for read; root and sequence again; the entry, and the dirty log's bit;
  *	mmu_lock and page are given back.
  *
- * Whatever makes an attempt void lets the guest run and fault again: KVM_RUN's loop is the one that looks at signals,
- * and that leaves the srcu section for which a writer of slots may be waiting.
+ * Whatever makes an attempt void lets the guest run and fault again: KVM_RUN's loop is the one that
+ * looks at signals, and that leaves the srcu section for which a writer of slots may be waiting.
  */
 #include <linux/sched/signal.h>
 #include <kvm/mmu_notifier.h>
@@ -38,8 +38,8 @@ struct attempt {
 };
 
 /*
- * Hand the access to the emulator. The hardware's own accesses to the guest's page tables are none of the instruction's
- * operands: it is emulated with a walk of the tables in software.
+ * Hand the access to the emulator. The hardware's own accesses to the guest's page tables are none
+ * of the instruction's operands: it is emulated with a walk of the tables in software.
  */
 static int emulate(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 {
@@ -51,8 +51,9 @@ static int emulate(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 }
 
 /*
- * The write is let through first and marked then: had the log been read in between, it protects the page again, and
- * the mark stands in the next log. The other way round the mark could be taken before the write.
+ * The write is let through first and marked then: had the log been read in between, it protects the
+ * page again, and the mark stands in the next log. The other way round the mark could be taken
+ * before the write.
  */
 static bool fix_write(struct kvm_vcpu *vcpu, gfn_t gfn, struct tdp_entry *e)
 {
@@ -70,7 +71,10 @@ static bool fix_write(struct kvm_vcpu *vcpu, gfn_t gfn, struct tdp_entry *e)
 	return true;
 }
 
-/* Look at the entry without a lock. RCU keeps the table, and a frozen or changed entry the cmpxchg from succeeding. */
+/*
+ * Look at the entry without a lock. RCU keeps the table, and a frozen or changed entry the cmpxchg
+ * from succeeding.
+ */
 static enum fast fault_fast(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 {
 	struct mmu_page *root = to_x86(vcpu)->mmu.root_page;
@@ -242,8 +246,9 @@ int mmu_fault(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 EXPORT_SYMBOL_GPL(mmu_fault);
 
 /*
- * What the last access to a device was. With two-dimensional paging the guest changes its page tables without our
- * knowledge, so only the gpa is kept; the address space and the generation of the slot table say how long.
+ * What the last access to a device was. With two-dimensional paging the guest changes its page
+ * tables without our knowledge, so only the gpa is kept; the address space and the generation of
+ * the slot table say how long.
  */
 
 void mmu_mmio_remember(struct kvm_vcpu *vcpu, gva_t gva, gfn_t gfn, u32 access)

@@ -2,9 +2,10 @@
 /*
  * The guest's page tables: see guest_walk.h.
  *
- * A walk reads one entry a level. It ends early at an entry that is not present or has a reserved bit set, each with its
- * own error code, or at a large page. The rights are what all entries together grant; whether they suffice is looked at
- * once, at the end. Only then are accessed and dirty bits set, from the top down.
+ * A walk reads one entry a level. It ends early at an entry that is not present or has a reserved
+ * bit set, each with its own error code, or at a large page. The rights are what all entries
+ * together grant; whether they suffice is looked at once, at the end. Only then are accessed and
+ * dirty bits set, from the top down.
  */
 #include "guest_walk.h"
 
@@ -52,7 +53,10 @@ static bool is_large(const struct guest_paging *p, u64 entry, int level)
 	return level == 3 && p->levels > 3 && p->gb_pages;
 }
 
-/* 32-bit entries have reserved bits in 4M pages only: bits 13 to 20 are address bits 32 to 39 (PSE-36). */
+/*
+ * 32-bit entries have reserved bits in 4M pages only: bits 13 to 20 are address bits 32 to 39
+ * (PSE-36).
+ */
 static u64 reserved_32(const struct guest_paging *p, u64 entry, int level)
 {
 	if (!is_large(p, entry, level))
@@ -64,7 +68,10 @@ static u64 reserved_32(const struct guest_paging *p, u64 entry, int level)
 	return BITS(21, p->maxphyaddr - 19);
 }
 
-/* 64-bit entries: SDM vol 3, tables 4-8 to 4-20. PAE has no use for bits 52 to 62; long mode leaves them to software. */
+/*
+ * 64-bit entries: SDM vol 3, tables 4-8 to 4-20. PAE has no use for bits 52 to 62; long mode leaves
+ * them to software.
+ */
 static u64 reserved_64(const struct guest_paging *p, u64 entry, int level)
 {
 	u64 bits = beyond_maxphyaddr(p, p->levels == 3 ? 62 : 51);
@@ -103,86 +110,96 @@ static u64 root_of(const struct guest_paging *p)
 }
 
 /*
- * Key protection restricts data accesses to user-mode pages, whoever makes them (SDM vol 3, 4.6.2). Returns the error
- * code's bit.
+ * Key protection restricts data accesses to user-mode pages, whoever makes them (SDM vol 3, 4.6.2).
+ * Returns the error code's bit.
  */
-static u32 key_forbids(const struct guest_walk *w, const struct guest_paging *p, u32 access)
+static u32 key_forbids(const struct guest_walk *w)
 {
+	const struct guest_paging *p = w->p;
 	unsigned int key = w->entries[w->level - 1] >> PTE_PKEY_SHIFT & 0xf;
-	bool no_access = p->pkru >> (2 * key) & 1, no_write = p->pkru >> (2 * key + 1) & 1;
+	u32 rights = p->pkru >> (2 * key);
 
-	if (!p->pke || p->levels < 4 || !w->user || access & WALK_FETCH)
+	if (!p->pke || p->levels < 4 || !w->user || w->access & WALK_FETCH)
 		return 0;
-	if (no_access)
+	if (rights & 1)
 		return WALK_PK;
-	if (no_write && access & WALK_WRITE && (access & WALK_USER || p->wp))
+	if (rights & 2 && w->access & WALK_WRITE && (w->access & WALK_USER || p->wp))
 		return WALK_PK;
 	return 0;
 }
 
-/* A supervisor may not touch user pages under SMAP, unless EFLAGS.AC says so and the access is an explicit one. */
-static bool supervisor_forbidden(const struct guest_walk *w, const struct guest_paging *p, u32 access)
+/*
+ * A supervisor may not touch user pages under SMAP, unless EFLAGS.AC says so and the access is an
+ * explicit one.
+ */
+static bool supervisor_forbidden(const struct guest_walk *w)
 {
-	if (access & WALK_FETCH)
+	const struct guest_paging *p = w->p;
+
+	if (w->access & WALK_FETCH)
 		return (w->user && p->smep) || (w->nx && p->nx);
-	if (w->user && p->smap && (access & WALK_IMPLICIT || !p->ac))
+	if (w->user && p->smap && (w->access & WALK_IMPLICIT || !p->ac))
 		return true;
-	return access & WALK_WRITE && p->wp && !w->write;
+	return w->access & WALK_WRITE && p->wp && !w->write;
 }
 
-static bool user_forbidden(const struct guest_walk *w, const struct guest_paging *p, u32 access)
+static bool user_forbidden(const struct guest_walk *w)
 {
 	if (!w->user)
 		return true;
-	if (access & WALK_FETCH)
-		return w->nx && p->nx;
-	return access & WALK_WRITE && !w->write;
+	if (w->access & WALK_FETCH)
+		return w->nx && w->p->nx;
+	return w->access & WALK_WRITE && !w->write;
 }
 
-/* The access's own bits of the error code; I/D only exists with a feature that makes fetches special. */
-static u32 access_code(const struct guest_paging *p, u32 access)
+/*
+ * The access's own bits go with @why into the error code; I/D only exists with a feature that makes
+ * fetches special.
+ */
+static bool fail(struct guest_walk *w, u32 why)
 {
-	u32 code = access & (WALK_WRITE | WALK_USER);
+	const struct guest_paging *p = w->p;
 
-	if (access & WALK_FETCH && (p->smep || (p->nx && p->levels > 2)))
-		code |= WALK_FETCH;
-	return code;
-}
-
-static bool fail(struct guest_walk *w, const struct guest_paging *p, u32 access, u32 why)
-{
-	w->error_code = access_code(p, access) | why;
+	w->error_code = (w->access & (WALK_WRITE | WALK_USER)) | why;
+	if (w->access & WALK_FETCH && (p->smep || (p->nx && p->levels > 2)))
+		w->error_code |= WALK_FETCH;
 	return false;
 }
 
-/* The entry that the walk needs at @level; @table is the address of its table. PAE's top level is in the CPU. */
-static bool read_entry(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops,
-		       void *ctx, u64 va, int level, u64 table)
+/* The top level of PAE is not in memory but in the CPU: four entries that grant everything. */
+static bool is_pdptr(const struct guest_walk *w, int level)
 {
-	unsigned int index = va >> level_shift(p, level) & ((1u << index_bits(p)) - 1);
-
-	if (p->levels == 3 && level == 3) {
-		w->entries[2] = p->pdptrs[index & 3];
-		return true;
-	}
-	w->where[level - 1] = table + index * entry_size(p);
-	return ops->read(ctx, w->where[level - 1], entry_size(p), &w->entries[level - 1]) == WALK_IO_OK;
+	return w->p->levels == 3 && level == 3;
 }
 
-/* PAE's top entries grant everything; they were checked when they were loaded. */
-static void add_rights(struct guest_walk *w, const struct guest_paging *p, u64 entry, int level)
+/* The entry that the walk needs at @level; @table is the address of its table. */
+static bool read_entry(struct guest_walk *w, int level, u64 table)
 {
-	if (p->levels == 3 && level == 3)
+	unsigned int index = w->va >> level_shift(w->p, level) & ((1u << index_bits(w->p)) - 1);
+	unsigned int size = entry_size(w->p);
+	u64 *entry = &w->entries[level - 1];
+
+	if (is_pdptr(w, level)) {
+		*entry = w->p->pdptrs[index & 3];
+		return true;
+	}
+	w->where[level - 1] = table + index * size;
+	return w->ops->read(w->ctx, w->where[level - 1], size, entry) == WALK_IO_OK;
+}
+
+static void add_rights(struct guest_walk *w, u64 entry, int level)
+{
+	if (is_pdptr(w, level))
 		return;
 	w->user = w->user && entry & PTE_U;
 	w->write = w->write && entry & PTE_W;
-	w->nx = w->nx || (p->levels > 2 && entry & PTE_NX);
+	w->nx = w->nx || (w->p->levels > 2 && entry & PTE_NX);
 }
 
 /* From the root to the entry that maps. */
-static bool descend(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops, void *ctx,
-		    u64 va, u32 access)
+static bool descend(struct guest_walk *w)
 {
+	const struct guest_paging *p = w->p;
 	u64 table = root_of(p), entry;
 	int level;
 
@@ -191,68 +208,67 @@ static bool descend(struct guest_walk *w, const struct guest_paging *p, const st
 	w->nx = false;
 	for (level = p->levels; ; level--) {
 		w->level = level;
-		if (!read_entry(w, p, ops, ctx, va, level, table))
-			return fail(w, p, access, 0);
+		if (!read_entry(w, level, table))
+			return fail(w, 0);
 		entry = w->entries[level - 1];
 		if (!(entry & PTE_P))
-			return fail(w, p, access, 0);
-		if (!(p->levels == 3 && level == 3) && entry & reserved(p, entry, level))
-			return fail(w, p, access, WALK_PRESENT | WALK_RSVD);
-		add_rights(w, p, entry, level);
+			return fail(w, 0);
+		if (!is_pdptr(w, level) && entry & reserved(p, entry, level))
+			return fail(w, WALK_PRESENT | WALK_RSVD);
+		add_rights(w, entry, level);
 		if (level == 1 || is_large(p, entry, level))
 			return true;
 		table = address(p, entry, level);
 	}
 }
 
-static bool check_rights(struct guest_walk *w, const struct guest_paging *p, u32 access)
+static bool check_rights(struct guest_walk *w)
 {
-	u32 key = key_forbids(w, p, access);
-	bool forbidden = access & WALK_USER ? user_forbidden(w, p, access) : supervisor_forbidden(w, p, access);
+	bool user = w->access & WALK_USER;
+	u32 key = key_forbids(w);
 
-	if (forbidden || key)
-		return fail(w, p, access, WALK_PRESENT | key);
+	if (key || (user ? user_forbidden(w) : supervisor_forbidden(w)))
+		return fail(w, WALK_PRESENT | key);
 	return true;
 }
 
 /* Returns false when an entry has changed under us. */
-static bool set_bits(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops, void *ctx,
-		     u32 access)
+static bool set_bits(struct guest_walk *w)
 {
 	int level;
 
-	for (level = p->levels; level >= w->level; level--) {
+	for (level = w->p->levels; level >= w->level; level--) {
 		u64 old = w->entries[level - 1];
 		u64 new = old | PTE_A;
 
-		if (p->levels == 3 && level == 3)
+		if (is_pdptr(w, level))
 			continue;
-		if (level == w->level && access & WALK_WRITE)
+		if (level == w->level && w->access & WALK_WRITE)
 			new |= PTE_D;
 		if (new != old &&
-		    ops->set_bits(ctx, w->where[level - 1], entry_size(p), old, new) == WALK_IO_CHANGED)
+		    w->ops->set_bits(w->ctx, w->where[level - 1], entry_size(w->p), old,
+				     new) == WALK_IO_CHANGED)
 			return false;
 	}
 	return true;
 }
 
-bool guest_walk(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops, void *ctx,
-		u64 va, u32 access)
+bool guest_walk(struct guest_walk *w)
 {
-	u64 offset;
+	const struct guest_paging *p = w->p;
 
 	if (!p->levels) {
-		w->gpa = va;
+		w->gpa = w->va;
 		w->level = 0;
 		return true;
 	}
 	do {
-		if (!descend(w, p, ops, ctx, va, access) || !check_rights(w, p, access))
+		if (!descend(w) || !check_rights(w))
 			return false;
-	} while (ops->set_bits && !set_bits(w, p, ops, ctx, access));
+	} while (w->ops->set_bits && !set_bits(w));
 
-	offset = va & (BITS(level_shift(p, w->level) - 1, 0));
-	w->gpa = address(p, w->entries[w->level - 1], w->level) | offset;
+	w->gpa = address(p, w->entries[w->level - 1], w->level) |
+		 (w->va & BITS(level_shift(p, w->level) - 1, 0));
 	return true;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The guest's page tables, walked as the CPU walks them: plain C over two callbacks, so that unit tests run it too.
+ * The guest's page tables, walked as the CPU walks them: plain C over two callbacks, so that unit
+ * tests run it too.
  *
- * Formats: none, 32-bit (2 levels), PAE (3), long mode (4, 5). What decides is in struct guest_paging; how guest memory
- * is reached is the caller's. SDM vol 3, chapter 4; APM vol 2, chapter 5.
+ * Formats: none, 32-bit (2 levels), PAE (3), long mode (4, 5). What decides is in struct
+ * guest_paging; how guest memory is reached is the caller's. SDM vol 3, chapter 4; APM vol 2,
+ * chapter 5.
  */
 #ifndef KVM_X86_MMU_GUEST_WALK_H
 #define KVM_X86_MMU_GUEST_WALK_H
@@ -48,32 +50,35 @@ struct guest_walk_ops {
 #define GUEST_WALK_MAX	5
 
 struct guest_walk {
-	/* Result */
-	u64	gpa;
-	u32	error_code;		/* valid when the walk failed */
+	/* The request */
+	const struct guest_paging *p;
+	const struct guest_walk_ops *ops;
+	void	*ctx;			/* passed to ops */
+	u64	va;			/* linear; canonical where the format has such */
+	u32	access;			/* WALK_WRITE, WALK_FETCH, WALK_USER, WALK_IMPLICIT */
+
+	/* The result */
+	u64	gpa;			/* valid when the access is allowed, ... */
+	u32	error_code;		/* ... and when it is not */
 	int	level;			/* of the entry that maps, or that stopped the walk */
-	/* On the way: the entries read, by level - 1 */
+
+	/* On the way: the entries read, by level - 1, and their rights together */
 	u64	entries[GUEST_WALK_MAX];
 	u64	where[GUEST_WALK_MAX];
-	bool	user, write, nx;	/* rights of all entries together */
+	bool	user, write, nx;
 };
 
 /**
  * guest_walk - translate a linear address
- * @w: filled in
- * @p: the guest's paging
- * @ops: how to reach guest memory; set_bits may be NULL: then accessed and dirty bits stay as they are
- * @ctx: passed to @ops
- * @va: linear address; canonical, with the format that has such
- * @access: WALK_WRITE, WALK_FETCH, WALK_USER, WALK_IMPLICIT
+ * @w: the request is filled in; set_bits may be NULL: accessed and dirty bits then stay
  *
- * Bits are set when the access is allowed, as hardware does at the latest (SDM vol 3, 4.8). An entry that another CPU
- * changes meanwhile makes the walk begin anew; memory that cannot be written keeps its bits.
+ * Bits are set when the access is allowed, as hardware does at the latest (SDM vol 3, 4.8). An
+ * entry that another CPU changes meanwhile makes the walk begin anew; memory that cannot be written
+ * keeps its bits.
  *
  * Return: true with w->gpa filled in, or false with w->error_code.
  */
-bool guest_walk(struct guest_walk *w, const struct guest_paging *p, const struct guest_walk_ops *ops, void *ctx,
-		u64 va, u32 access);
+bool guest_walk(struct guest_walk *w);
 
 /* May the CPU load these four entries (SDM vol 3, 4.4.1)? */
 bool guest_pdptrs_valid(const u64 pdptrs[4], unsigned int maxphyaddr);

@@ -2,11 +2,12 @@
 /*
  * The MMU of a vCPU: which root it runs on, and the tables it keeps ready for its faults.
  *
- * The role says what the guest's paging is now. Of that only little shapes a direct root (its level, the address space);
- * so when the guest changes CR0, CR4 or EFER the root nearly always stays.
+ * The role says what the guest's paging is now. Of that only little shapes a direct root (its
+ * level, the address space); so when the guest changes CR0, CR4 or EFER the root nearly always
+ * stays.
  *
- * A fault may not allocate under mmu_lock: each vCPU has a few zeroed tables with their headers, filled up before the
- * lock is taken.
+ * A fault may not allocate under mmu_lock: each vCPU has a few zeroed tables with their headers,
+ * filled up before the lock is taken.
  */
 #include <linux/slab.h>
 #include "tdp.h"
@@ -171,7 +172,8 @@ void mmu_reset(struct kvm_vcpu *vcpu)
 EXPORT_SYMBOL_GPL(mmu_reset);
 
 /*
- * A CPU keeps translations by the vCPU's tag, not by the root: those of the root before are flushed.
+ * A CPU keeps translations by the vCPU's tag, not by the root: those of the root before are
+ * flushed.
  */
 int mmu_load(struct kvm_vcpu *vcpu)
 {

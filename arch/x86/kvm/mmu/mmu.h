@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The MMU room: how guest physical memory becomes host memory for the hardware, and how the host walks the guest's own
- * page tables.
+ * The MMU room: how guest physical memory becomes host memory for the hardware, and how the host
+ * walks the guest's own page tables.
  *
- * With two-dimensional paging (NPT, EPT) the hardware walks a table of ours from gpa to hpa: the "direct" or TDP MMU
- * (mmu/tdp*.c). Faults of several vCPUs install entries in parallel under mmu_lock held for read, by cmpxchg; tables
- * are freed after RCU. Zapping holds it for write. Documentation/mmu.md has the protocol.
+ * With two-dimensional paging (NPT, EPT) the hardware walks a table of ours from gpa to hpa: the
+ * "direct" or TDP MMU (mmu/tdp*.c). Faults of several vCPUs install entries in parallel under
+ * mmu_lock held for read, by cmpxchg; tables are freed after RCU. Zapping holds it for write.
+ * Documentation/mmu.md has the protocol.
  */
 #ifndef KVM_X86_MMU_H
 #define KVM_X86_MMU_H
@@ -21,9 +22,12 @@
 #define ACC_RSVD	BIT(3)
 #define ACC_FETCH	BIT(4)
 #define ACC_PK		BIT(5)
-#define ACC_IMPLICIT	BIT(31)		/* supervisor access that CPL and EFLAGS.AC do not change: descriptor tables */
+#define ACC_IMPLICIT	BIT(31)		/* supervisor, whatever CPL and AC: descriptor tables */
 
-/* Everything that the shape of a translation depends on. Two roots with equal roles and gfns are interchangeable. */
+/*
+ * Everything that the shape of a translation depends on. Two roots with equal roles and gfns are
+ * interchangeable.
+ */
 union mmu_role {
 	u64 word;
 	struct {
@@ -64,7 +68,7 @@ struct x86_mmu {
 	union mmu_role	role;		/* current */
 	hpa_t		root;		/* INVALID_PAGE when none is loaded */
 	struct mmu_page	*root_page;
-	struct mmu_cache tables;	/* zeroed, with their headers; filled up before mmu_lock is taken */
+	struct mmu_cache tables;	/* unused ones; filled up before mmu_lock is taken */
 	u64		pdptrs[4];	/* PAE: as loaded by MOV CR3 (SDM vol 3, 4.4.1) */
 	/* The last MMIO access's translation, so that the emulator need not walk again (mmio.c) */
 	u64		mmio_gen;
@@ -107,7 +111,7 @@ static inline bool mmu_has_root(const struct x86_mmu *mmu)
 struct mmu_fault {
 	gpa_t		gpa;
 	u32		access;		/* ACC_*; ACC_PRESENT: an entry was there and forbade it */
-	bool		on_guest_table;	/* the hardware was walking the guest's tables (NPT: error code bit 33) */
+	bool		on_guest_table;	/* hardware walked the guest's tables (NPT: bit 33) */
 	bool		has_gva;
 	gva_t		gva;
 	const u8	*insn;		/* bytes that the hardware has fetched, or NULL */
@@ -124,7 +128,8 @@ int mmu_fault(struct kvm_vcpu *vcpu, const struct mmu_fault *fault);
 
 /**
  * mmu_gva_to_gpa - walk the guest's page tables as the CPU would
- * @access: ACC_WRITE, ACC_FETCH, ACC_USER, ACC_IMPLICIT: of the access; the guest's CR0.WP, SMEP, SMAP, NX, PKU rule
+ * @access: ACC_WRITE, ACC_FETCH, ACC_USER, ACC_IMPLICIT: of the access; the guest's CR0.WP, SMEP,
+ * SMAP, NX, PKU rule
  * @e: filled in with the #PF when the guest's tables forbid the access
  *
  * Sets accessed and dirty bits as hardware does. Context: srcu held; sleeps.
@@ -145,7 +150,8 @@ void mmu_mmio_forget(struct kvm_vcpu *vcpu);
 void mmu_invlpg(struct kvm_vcpu *vcpu, gva_t gva);
 
 /* Core's slot and notifier ops, as in struct kvm_arch_ops. */
-int mmu_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_slot *new, enum kvm_slot_change change);
+int mmu_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_slot *new,
+		     enum kvm_slot_change change);
 void mmu_slot_commit(struct kvm *kvm, const struct kvm_slot *old, const struct kvm_slot *new,
 		     enum kvm_slot_change change);
 void mmu_slot_free(struct kvm *kvm, struct kvm_slot *slot);
@@ -154,6 +160,7 @@ void mmu_flush_all(struct kvm *kvm);
 bool mmu_unmap(struct kvm *kvm, const struct kvm_gfn_range *range);
 bool mmu_age(struct kvm *kvm, const struct kvm_gfn_range *range);
 bool mmu_test_age(struct kvm *kvm, const struct kvm_gfn_range *range);
-void mmu_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base, unsigned long mask);
+void mmu_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base,
+			unsigned long mask);
 
 #endif /* KVM_X86_MMU_H */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory slots as the MMU sees them: how large a page may be, and what a change of a slot or of the VMM's page tables
- * does to the translations.
+ * Memory slots as the MMU sees them: how large a page may be, and what a change of a slot or of the
+ * VMM's page tables does to the translations.
  *
- * A large page needs three things: the slot covers all of it; gpa and hva agree in the bits below its size, so that
- * the host's huge page is the guest's; and the VMM has it mapped as one. The first two are arithmetic on the slot; the
- * third is looked up in the VMM's page tables at each fault, and the notifier's sequence tells whether it still holds
- * when the entry is made.
+ * A large page needs three things: the slot covers all of it; gpa and hva agree in the bits below
+ * its size, so that the host's huge page is the guest's; and the VMM has it mapped as one. The
+ * first two are arithmetic on the slot; the third is looked up in the VMM's page tables at each
+ * fault, and the notifier's sequence tells whether it still holds when the entry is made.
  */
 #include <linux/slab.h>
 #include <linux/pgtable.h>
@@ -40,8 +40,8 @@ int mmu_slot_level(const struct kvm_slot *slot, gfn_t gfn)
 }
 
 /*
- * Interrupts off hold back the IPI that a CPU which frees page tables waits for, as in the kernel's own lockless
- * look-ups. Each entry is read once.
+ * Interrupts off hold back the IPI that a CPU which frees page tables waits for, as in the kernel's
+ * own lockless look-ups. Each entry is read once.
  */
 static int host_level_irqs_off(struct mm_struct *mm, hva_t hva)
 {
@@ -72,7 +72,8 @@ static int host_level_irqs_off(struct mm_struct *mm, hva_t hva)
  * @hva: an address in it
  * @max: no need to look for more
  *
- * Context: any. The answer may be out of date at once: use it between kvm_mn_seq() and kvm_mn_retry().
+ * Context: any. The answer may be out of date at once: use it between kvm_mn_seq() and
+ * kvm_mn_retry().
  */
 int mmu_host_level(struct mm_struct *mm, hva_t hva, int max)
 {
@@ -181,7 +182,10 @@ static bool age(struct kvm *kvm, const struct kvm_gfn_range *range, bool clear)
 	return a.young;
 }
 
-/* Where entries have no accessed bit, nothing is known and nothing is young: reclaim takes the page by unmapping. */
+/*
+ * Where entries have no accessed bit, nothing is known and nothing is young: reclaim takes the page
+ * by unmapping.
+ */
 bool mmu_age(struct kvm *kvm, const struct kvm_gfn_range *range)
 {
 	return age(kvm, range, true);

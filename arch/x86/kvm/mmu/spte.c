@@ -5,9 +5,10 @@
 #include "spte.h"
 
 /*
- * Nested page tables have the format of the host's own. Every access of a guest counts as one of user mode, so U is
- * set everywhere (APM vol 2, 15.25.5). Device memory is marked PCD, which the PAT of a Linux host makes UC-: the guest
- * may still choose write combining, but never caching (15.25.8).
+ * Nested page tables have the format of the host's own. Every access of a guest counts as one of
+ * user mode, so U is set everywhere (APM vol 2, 15.25.5). Device memory is marked PCD, which the
+ * PAT of a Linux host makes UC-: the guest may still choose write combining, but never caching
+ * (15.25.8).
  */
 static const struct spte_format npt_format = {
 	.present	= BIT_ULL(0),
@@ -20,7 +21,10 @@ static const struct spte_format npt_format = {
 	.device		= BIT_ULL(4),
 };
 
-/* EPT: read, write and execute are bits 0 to 2, the memory type bits 3 to 5 (SDM vol 3, tables 29-1 to 29-7). */
+/*
+ * EPT: read, write and execute are bits 0 to 2, the memory type bits 3 to 5 (SDM vol 3, tables 29-1
+ * to 29-7).
+ */
 static const struct spte_format ept_format = {
 	.present	= GENMASK_ULL(2, 0),
 	.table		= GENMASK_ULL(2, 0),
@@ -50,8 +54,8 @@ void spte_setup(const struct mmu_tdp_config *c)
 }
 
 /*
- * Accessed is set at once, since somebody waits for the page; dirty too where a write comes, which saves the hardware
- * its locked cycle.
+ * Accessed is set at once, since somebody waits for the page; dirty too where a write comes, which
+ * saves the hardware its locked cycle.
  */
 u64 spte_make(const struct spte_want *want)
 {
@@ -88,8 +92,8 @@ u64 spte_make_part(u64 huge, int level, unsigned int i)
 }
 
 /*
- * A mapping made smaller but otherwise the same (split into parts) needs none; and hardware never caches what is not
- * present.
+ * A mapping made smaller but otherwise the same (split into parts) needs none; and hardware never
+ * caches what is not present.
  */
 bool spte_needs_flush(u64 spte, u64 next, int level)
 {

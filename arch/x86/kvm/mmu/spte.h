@@ -2,20 +2,22 @@
 /*
  * SPTEs: the entries of the tables that the hardware walks from gpa to hpa.
  *
- * A table has 512 entries of 8 bytes. Its level counts from 1 (entries map 4K) upwards; an entry of level n maps
- * 1 << 9(n - 1) frames. What the bits of a present entry mean differs between NPT, which has the format of long mode's
- * page tables (APM vol 2, 15.25.5), and EPT (SDM vol 3, 29.3.2); struct spte_format has one table of masks for each.
+ * A table has 512 entries of 8 bytes. Its level counts from 1 (entries map 4K) upwards; an entry of
+ * level n maps 1 << 9(n - 1) frames. What the bits of a present entry mean differs between NPT,
+ * which has the format of long mode's page tables (APM vol 2, 15.25.5), and EPT (SDM vol 3,
+ * 29.3.2); struct spte_format has one table of masks for each.
  *
- * Two bits that both formats leave to software say what may be given back without asking anybody: HOST_WRITABLE, the
- * VMM's mapping could be written when the entry was made; MMU_WRITABLE, the entry is write-protected only to catch the
- * next write for the dirty log.
+ * Two bits that both formats leave to software say what may be given back without asking anybody:
+ * HOST_WRITABLE, the VMM's mapping could be written when the entry was made; MMU_WRITABLE, the
+ * entry is write-protected only to catch the next write for the dirty log.
  *
- * Not present is an entry none of whose format's "present" bits are set. Hardware then ignores all others, so they
- * tell:
+ * Not present is an entry none of whose format's "present" bits are set. Hardware then ignores all
+ * others, so they tell:
  *	NONE	nothing is known
- *	MMIO	there was no slot here when the slot table had the generation in the upper bits; the frame is told by
- *		the place of the entry, so the number has room enough never to wrap
- *	FROZEN	somebody is taking the table away, or is about to put something else here: hands off, fault again
+ *	MMIO	no slot was here when the slot table had the generation in the upper bits; the
+ *		frame is told by the place, so the number has room enough never to wrap
+ *	FROZEN	somebody takes the table away, or is about to put something else here: hands
+ *		off, fault again
  */
 #ifndef KVM_X86_MMU_SPTE_H
 #define KVM_X86_MMU_SPTE_H
@@ -69,7 +71,9 @@ u64 spte_make(const struct spte_want *want);
 u64 spte_make_table(hpa_t table);
 /* The mapping of level - 1 that is part @i of @huge, a mapping of @level. */
 u64 spte_make_part(u64 huge, int level, unsigned int i);
-/* Would a CPU that has @spte cached let an access through that @next forbids, or send it elsewhere? */
+/*
+ * Would a CPU that has @spte cached let an access through that @next forbids, or send it elsewhere?
+ */
 bool spte_needs_flush(u64 spte, u64 next, int level);
 
 static inline u64 spte_make_mmio(u64 generation)

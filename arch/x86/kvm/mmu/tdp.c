@@ -2,14 +2,15 @@
 /*
  * The direct MMU: its roots, and how mappings come and go.
  *
- * A root is a top-level table with everything below it: what the guest's physical memory is in one address space. All
- * vCPUs of one role share it, and the VM keeps it while no vCPU has it loaded, since the guest comes back from SMM. A
- * root is given up in two steps: marked invalid under mmu_lock held for write, after which no fault adds to it; then
- * emptied, and the VM's reference dropped. It stays on the list until its last user is gone, so a loop over roots that
- * holds one may always go on from it.
+ * A root is a top-level table with everything below it: what the guest's physical memory is in one
+ * address space. All vCPUs of one role share it, and the VM keeps it while no vCPU has it loaded,
+ * since the guest comes back from SMM. A root is given up in two steps: marked invalid under
+ * mmu_lock held for write, after which no fault adds to it; then emptied, and the VM's reference
+ * dropped. It stays on the list until its last user is gone, so a loop over roots that holds one
+ * may always go on from it.
  *
- * Faults map under mmu_lock held for read, each entry by one cmpxchg; whoever loses looks again. Zapping takes mmu_lock
- * for write.
+ * Faults map under mmu_lock held for read, each entry by one cmpxchg; whoever loses looks again.
+ * Zapping takes mmu_lock for write.
  */
 #include <linux/rculist.h>
 #include "tdp.h"
@@ -119,8 +120,8 @@ struct zap_walk {
 };
 
 /*
- * Only a table of 4K mappings goes as a whole: below a larger one hang too many entries for one go without a yield.
- * Larger ones are few; they go with their root.
+ * Only a table of 4K mappings goes as a whole: below a larger one hang too many entries for one go
+ * without a yield. Larger ones are few; they go with their root.
  */
 static enum tdp_next zap_visit(struct tdp_walk *w, struct tdp_entry *e)
 {
@@ -154,7 +155,10 @@ static enum tdp_next zap_top_visit(struct tdp_walk *w, struct tdp_entry *e)
 	return tdp_set(w, e, SPTE_NONE) ? TDP_ON : TDP_AGAIN;
 }
 
-/* Empty an invalid root: first what is below the large tables, with yields; then the large tables, bare by now. */
+/*
+ * Empty an invalid root: first what is below the large tables, with yields; then the large tables,
+ * bare by now.
+ */
 static void zap_root(struct kvm *kvm, struct mmu_page *root)
 {
 	struct zap_walk z = { .tables = true };
@@ -174,8 +178,8 @@ static void zap_root(struct kvm *kvm, struct mmu_page *root)
  * tdp_roots_invalidate - give up every root, and with it every translation of the VM
  * @kvm: of which the caller has the slots, the mm or the last reference
  *
- * Context: takes mmu_lock for write and may let go of it on the way; sleeps not. vCPUs find new roots at their next
- * entry. When this returns no CPU has a translation of what was mapped before.
+ * Context: takes mmu_lock for write and may let go of it on the way; sleeps not. vCPUs find new
+ * roots at their next entry. When this returns no CPU has a translation of what was mapped before.
  */
 void tdp_roots_invalidate(struct kvm *kvm)
 {
@@ -236,8 +240,8 @@ static enum tdp_next map_table(struct map_walk *m, struct tdp_entry *e)
  * @e: of a large mapping
  * @sp: an unused table; taken when the result is true, else to be cleared
  *
- * Nothing changes for the guest, so no TLB is flushed: until one is, a CPU may go on with the large translation, and
- * whoever takes rights away from a part flushes.
+ * Nothing changes for the guest, so no TLB is flushed: until one is, a CPU may go on with the large
+ * translation, and whoever takes rights away from a part flushes.
  *
  * Return: false when the entry was changed by another.
  */
@@ -269,8 +273,8 @@ static enum tdp_next map_split(struct map_walk *m, struct tdp_entry *e)
 }
 
 /*
- * Small pages give way to a large one: after dirty logging, or when the host has made a huge page of them. No CPU may
- * have a translation of both sizes, so the entry stays frozen over the flush.
+ * Small pages give way to a large one: after dirty logging, or when the host has made a huge page
+ * of them. No CPU may have a translation of both sizes, so the entry stays frozen over the flush.
  */
 static enum tdp_next map_over_table(struct map_walk *m, struct tdp_entry *e)
 {
@@ -320,7 +324,8 @@ static void map_walk_init(struct map_walk *m, struct kvm_vcpu *vcpu, gfn_t gfn)
 	m->result = TDP_MAP_RETRY;
 }
 
-enum tdp_map_result tdp_map(struct kvm_vcpu *vcpu, gfn_t gfn, const struct spte_want *want, u32 access)
+enum tdp_map_result tdp_map(struct kvm_vcpu *vcpu, gfn_t gfn, const struct spte_want *want,
+			    u32 access)
 {
 	struct map_walk m = {};
 

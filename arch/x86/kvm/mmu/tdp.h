@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of the direct MMU say to each other: its tables and roots, the one walker, the one setter.
+ * What the files of the direct MMU say to each other: its tables and roots, the one walker, the one
+ * setter.
  *
  * Who may do what, and why no stale translation survives, is in Documentation/mmu.md.
  */
@@ -15,14 +16,14 @@ struct mmu_page {
 	u64			*spt;
 	gfn_t			gfn;	/* the first one below it */
 	union mmu_role		role;	/* level: of the entries; of a root also smm, invalid */
-	refcount_t		refs;	/* of a root: the VM's, and one each of who uses it; 0: on its way out */
-	struct list_head	link;	/* of a root: x86_mmu_vm.roots; of an unlinked table: tdp_walk.dead */
+	refcount_t		refs;	/* of a root: the VM's, and one of each who uses it */
+	struct list_head	link;	/* of a root: in roots; of an unlinked table: in dead */
 	struct rcu_head		rcu;
 };
 
 /* Part of a slot that this architecture adds. */
 struct kvm_slot_arch {
-	int	max_level;	/* hva and gpa agree in the low bits that a page of this level has */
+	int	max_level;	/* hva and gpa agree in all bits below a page of this level */
 };
 
 extern struct mmu_tdp_config mmu_tdp;
@@ -30,7 +31,10 @@ extern struct mmu_tdp_config mmu_tdp;
 /* mmu.c: levels of the guest's own paging: 0 (off), 2, 3, 4 or 5. */
 unsigned int mmu_guest_levels(const struct x86_vcpu *v);
 
-/* mmu.c: tables ready for use, zeroed. new may sleep unless @gfp forbids; free is for one that was never linked. */
+/*
+ * mmu.c: tables ready for use, zeroed. new may sleep unless @gfp forbids; free is for one that was
+ * never linked.
+ */
 struct mmu_page *mmu_page_new(gfp_t gfp);
 void mmu_page_free(struct mmu_page *sp);
 int mmu_cache_fill(struct x86_mmu *mmu);
@@ -65,10 +69,10 @@ enum tdp_next {
 };
 
 /*
- * A walk in pre-order over what maps [start, end), down to min_level. The visitor sees each entry, tables before what
- * is below them, and may change it by tdp_set(). flush is true while a CPU may still use what was there before; the
- * walker flushes before it lets go of mmu_lock, and before it frees a table. What is left of it at the end is the
- * caller's: several walks may share one flush.
+ * A walk in pre-order over what maps [start, end), down to min_level. The visitor sees each entry,
+ * tables before what is below them, and may change it by tdp_set(). flush is true while a CPU may
+ * still use what was there before; the walker flushes before it lets go of mmu_lock, and before it
+ * frees a table. What is left of it at the end is the caller's: several walks may share one flush.
  */
 struct tdp_walk {
 	struct kvm		*kvm;
@@ -90,7 +94,9 @@ void tdp_walk(struct tdp_walk *w, struct mmu_page *root);
 void tdp_walk_roots(struct tdp_walk *w, int as_id);
 /* Flush if need be, and free what was unlinked. mmu_lock held. */
 void tdp_walk_settle(struct tdp_walk *w);
-/* The lowest entry for @gfn, without a lock. Context: RCU read section, which *@e must not outlive. */
+/*
+ * The lowest entry for @gfn, without a lock. Context: RCU read section, which *@e must not outlive.
+ */
 void tdp_find(struct mmu_page *root, gfn_t gfn, struct tdp_entry *e);
 
 /**
@@ -99,8 +105,8 @@ void tdp_find(struct mmu_page *root, gfn_t gfn, struct tdp_entry *e);
  * @e: e->old is what it is believed to be; afterwards what it is
  * @new: FROZEN keeps others away until tdp_thaw()
  *
- * Counts pages, tells the host page of accesses and writes when a mapping goes, unlinks a table that is replaced, and
- * notes in @w that a flush is due.
+ * Counts pages, tells the host page of accesses and writes when a mapping goes, unlinks a table
+ * that is replaced, and notes in @w that a flush is due.
  *
  * Return: false when the entry was changed by another, or is frozen: nothing is done.
  */
@@ -110,8 +116,9 @@ void tdp_thaw(struct tdp_walk *w, struct tdp_entry *e, u64 new);
 void tdp_count(struct kvm *kvm, int level, long n);
 
 /*
- * tdp.c: roots. get: find or make the root of @role; the caller holds a reference then. NULL: no memory. Sleeps.
- * next: for loops over the list; takes a reference on what it returns and gives back @prev's; mmu_lock held.
+ * tdp.c: roots. get: find or make the root of @role; the caller holds a reference then. NULL: no
+ * memory. Sleeps. next: for loops over the list; takes a reference on what it returns and gives
+ * back @prev's; mmu_lock held.
  */
 struct mmu_page *tdp_root_get(struct kvm *kvm, union mmu_role role);
 void tdp_root_put(struct kvm *kvm, struct mmu_page *root);
@@ -131,19 +138,25 @@ enum tdp_map_result {
 };
 
 /* Map @gfn as @want says. mmu_lock held for read, caches filled, root usable. */
-enum tdp_map_result tdp_map(struct kvm_vcpu *vcpu, gfn_t gfn, const struct spte_want *want, u32 access);
+enum tdp_map_result tdp_map(struct kvm_vcpu *vcpu, gfn_t gfn, const struct spte_want *want,
+			    u32 access);
 /* Remember that @gfn had no slot when the slot table had number @generation. Context as above. */
 void tdp_map_mmio(struct kvm_vcpu *vcpu, gfn_t gfn, u64 generation);
 bool tdp_split(struct tdp_walk *w, struct tdp_entry *e, struct mmu_page *sp);
 
-/* Take every mapping of [start, end) away; with @tables also the tables all of whose frames are in it. */
+/*
+ * Take every mapping of [start, end) away; with @tables also the tables all of whose frames are in
+ * it.
+ */
 bool tdp_zap(struct kvm *kvm, int as_id, gfn_t start, gfn_t end, bool tables, bool may_yield);
 
 /* tdp_dirty.c: a slot begins to be logged, or is no longer. Sleep; slots_lock held. */
 void tdp_log_start(struct kvm *kvm, const struct kvm_slot *slot);
 void tdp_log_stop(struct kvm *kvm, const struct kvm_slot *slot);
 
-/* slot.c: the largest level at which @gfn of @slot may be mapped; and at which the VMM maps it now. */
+/*
+ * slot.c: the largest level at which @gfn of @slot may be mapped; and at which the VMM maps it now.
+ */
 int mmu_slot_level(const struct kvm_slot *slot, gfn_t gfn);
 int mmu_host_level(struct mm_struct *mm, hva_t hva, int max);
 

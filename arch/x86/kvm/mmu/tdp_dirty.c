@@ -2,13 +2,14 @@
 /*
  * Dirty logging in the direct MMU.
  *
- * The log is kept by write protection, also where the hardware sets dirty bits: a write fault marks the page and makes
- * the one entry writable again, by a cmpxchg without the lock (fault.c). Pages are logged one by one, so a slot that
- * logs gets only 4K mappings. Large ones that are there when logging begins are split: all at once before the guest
- * would trip over them (eager), or each by the write fault that hits it.
+ * The log is kept by write protection, also where the hardware sets dirty bits: a write fault marks
+ * the page and makes the one entry writable again, by a cmpxchg without the lock (fault.c). Pages
+ * are logged one by one, so a slot that logs gets only 4K mappings. Large ones that are there when
+ * logging begins are split: all at once before the guest would trip over them (eager), or each by
+ * the write fault that hits it.
  *
- * When logging ends, small mappings of memory that the host has in huge pages are taken away: the next fault maps the
- * whole. What is write-protected then stays so until it is written.
+ * When logging ends, small mappings of memory that the host has in huge pages are taken away: the
+ * next fault maps the whole. What is write-protected then stays so until it is written.
  */
 #include "tdp.h"
 
@@ -140,8 +141,8 @@ static void split_slot(struct kvm *kvm, const struct kvm_slot *slot)
  * @kvm: its VM
  * @slot: as published, with a bitmap
  *
- * With KVM_DIRTY_LOG_INITIALLY_SET all pages are reported dirty first, and are protected as user space clears them:
- * then large mappings stay until that protects them.
+ * With KVM_DIRTY_LOG_INITIALLY_SET all pages are reported dirty first, and are protected as user
+ * space clears them: then large mappings stay until that protects them.
  *
  * Context: slots_lock held, no fault knows the slot without its bitmap any more; sleeps.
  */

@@ -2,13 +2,13 @@
 /*
  * The one walker of the direct MMU, and the one function that changes an entry.
  *
- * Under mmu_lock held for write, nobody but the hardware (accessed, dirty) and the lockless write fix (fault.c) changes
- * an entry; under the read lock faults do as well. So every change is a cmpxchg against the value that was looked at,
- * whatever the lock.
+ * Under mmu_lock held for write, nobody but the hardware (accessed, dirty) and the lockless write
+ * fix (fault.c) changes an entry; under the read lock faults do as well. So every change is a
+ * cmpxchg against the value that was looked at, whatever the lock.
  *
- * A table is unlinked in this order: its pointer is replaced; each entry below is frozen, so that nobody who stands in
- * the table can add to it; TLBs are flushed, so that no CPU's paging-structure cache leads into it; RCU waits for those
- * who stand in it without a lock; the page is freed.
+ * A table is unlinked in this order: its pointer is replaced; each entry below is frozen, so that
+ * nobody who stands in the table can add to it; TLBs are flushed, so that no CPU's paging-structure
+ * cache leads into it; RCU waits for those who stand in it without a lock; the page is freed.
  */
 #include "tdp.h"
 
@@ -37,7 +37,10 @@ static void tell_host(u64 old, u64 new)
 
 static void entry_changed(struct tdp_walk *w, int level, u64 old, u64 new);
 
-/* Another fault may hold an entry frozen for the moment that its flush takes; mmu_lock keeps it from sleeping. */
+/*
+ * Another fault may hold an entry frozen for the moment that its flush takes; mmu_lock keeps it
+ * from sleeping.
+ */
 static u64 freeze(u64 *sptep)
 {
 	u64 old;
@@ -59,8 +62,8 @@ static void unlink_table(struct tdp_walk *w, u64 pointer)
 }
 
 /*
- * An entry of @level was @old and is @new. A mapping never turns into one of another page, nor loses a right, without
- * having been taken away in between.
+ * An entry of @level was @old and is @new. A mapping never turns into one of another page, nor
+ * loses a right, without having been taken away in between.
  */
 static void entry_changed(struct tdp_walk *w, int level, u64 old, u64 new)
 {
@@ -92,7 +95,9 @@ bool tdp_set(struct tdp_walk *w, struct tdp_entry *e, u64 new)
 	return true;
 }
 
-/* The entry is ours since tdp_set(FROZEN): nobody else writes it, and hardware does not look at it. */
+/*
+ * The entry is ours since tdp_set(FROZEN): nobody else writes it, and hardware does not look at it.
+ */
 void tdp_thaw(struct tdp_walk *w, struct tdp_entry *e, u64 new)
 {
 	KVM_BUG_ON(e->old != SPTE_FROZEN || w->flush, w->kvm);
@@ -118,7 +123,10 @@ void tdp_walk_settle(struct tdp_walk *w)
 	INIT_LIST_HEAD(&w->dead);
 }
 
-/* Let others at the lock and at the CPU, with nothing of ours left to flush. Tables may be gone afterwards. */
+/*
+ * Let others at the lock and at the CPU, with nothing of ours left to flush. Tables may be gone
+ * afterwards.
+ */
 static bool yield_lock(struct tdp_walk *w)
 	__must_hold(RCU)
 {
@@ -149,8 +157,9 @@ static bool visit(struct tdp_walk *w, struct tdp_entry *e)
 }
 
 /*
- * tables[] is the way down from the root to where the walk stands. After a yield the way may be gone: the walk begins
- * at the root again, at the next frame, and the visitor sees tables on the way a second time.
+ * tables[] is the way down from the root to where the walk stands. After a yield the way may be
+ * gone: the walk begins at the root again, at the next frame, and the visitor sees tables on the
+ * way a second time.
  */
 static void walk_root(struct tdp_walk *w, const struct mmu_page *root)
 {

@@ -2,8 +2,9 @@
 /*
  * Guest virtual to guest physical: guest_walk() on a vCPU.
  *
- * Entries are read and their accessed and dirty bits set through the VMM's mapping of guest memory. The bits are set by
- * a compare-and-exchange in user memory, so that a guest CPU that changes its tables meanwhile loses nothing.
+ * Entries are read and their accessed and dirty bits set through the VMM's mapping of guest memory.
+ * The bits are set by a compare-and-exchange in user memory, so that a guest CPU that changes its
+ * tables meanwhile loses nothing.
  */
 #include <linux/uaccess.h>
 #include "guest_walk.h"
@@ -95,10 +96,16 @@ static void paging_of(struct kvm_vcpu *vcpu, struct guest_paging *p)
 gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_exception *e)
 {
 	struct guest_paging p;
-	struct guest_walk w;
+	struct guest_walk w = {
+		.p	= &p,
+		.ops	= &guest_memory,
+		.ctx	= vcpu,
+		.va	= gva,
+		.access	= access,
+	};
 
 	paging_of(vcpu, &p);
-	if (guest_walk(&w, &p, &guest_memory, vcpu, gva, access))
+	if (guest_walk(&w))
 		return w.gpa;
 
 	to_x86(vcpu)->stat.pf_guest++;
