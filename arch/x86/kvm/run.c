@@ -165,6 +165,7 @@ static int prepare_events(struct kvm_vcpu *vcpu, bool *immediate_exit)
 			return r;
 		if (v->mp_state != KVM_MP_STATE_RUNNABLE)
 			return 0;	/* stopped by INIT */
+		irqchip_deliver_timers(vcpu);	/* the one whose request brought us here */
 	}
 	r = x86_inject_events(vcpu, immediate_exit);
 	if (r)

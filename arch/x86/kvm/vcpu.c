@@ -105,6 +105,7 @@ void x86_vcpu_created(struct kvm_vcpu *vcpu)
 	x86_tsc_write(vcpu, 0, true);
 	kvm_vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);
+	apic_map_changed(vcpu->kvm);
 	apic_map_update(vcpu->kvm);
 }
 

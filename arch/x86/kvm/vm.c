@@ -44,9 +44,10 @@ static void x86_vm_destroy(struct kvm *kvm)
 	mmu_vm_destroy(kvm);
 }
 
-/* The clock's work looks at vCPUs: it stops before they go. */
+/* The clock's work and the timers of the chips look at vCPUs: they stop before those go. */
 static void x86_vm_release(struct kvm *kvm)
 {
+	irqchip_vm_release(kvm);
 	cancel_delayed_work_sync(&to_x86_vm(kvm)->clock.resync);
 }
 
@@ -148,7 +149,7 @@ static const struct kvm_ioctl vm_ioctls[] = {
 	KVM_VM_IOCTL(KVM_SET_PIT,		ARG_IN,	   LOCK_VM,	irqchip_vm_set_pit),
 	KVM_VM_IOCTL(KVM_GET_PIT2,		ARG_OUT,   LOCK_VM,	irqchip_vm_get_pit2),
 	KVM_VM_IOCTL(KVM_SET_PIT2,		ARG_IN,	   LOCK_VM,	irqchip_vm_set_pit2),
-	KVM_VM_IOCTL(KVM_REINJECT_CONTROL,	ARG_IN,	   LOCK_VM,	irqchip_vm_reinject),
+	KVM_VM_IOCTL(KVM_REINJECT_CONTROL,	ARG_USER,  LOCK_VM,	irqchip_vm_reinject),
 	KVM_VM_IOCTL(KVM_GET_CLOCK,		ARG_OUT,   LOCK_NONE,	kvmclock_vm_get_clock),
 	KVM_VM_IOCTL(KVM_SET_CLOCK,		ARG_IN,	   LOCK_NONE,	kvmclock_vm_set_clock),
 };
