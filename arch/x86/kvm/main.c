@@ -127,13 +127,15 @@ int kvm_x86_register(const struct kvm_x86_ops *ops)
 		goto no_clock;
 	r = x86_msr_module_init();
 	if (r)
-		goto no_core;
+		goto no_msrs;
 	r = x86_register_arch(ops);
 	if (r)
 		goto no_core;
 	goto out;
 
 no_core:
+	x86_msr_module_exit();
+no_msrs:
 	kvmclock_module_exit();
 no_clock:
 	mmu_module_exit();
@@ -153,6 +155,7 @@ void kvm_x86_unregister(void)
 {
 	mutex_lock(&backend_lock);
 	kvm_unregister_arch();
+	x86_msr_module_exit();
 	kvmclock_module_exit();
 	mmu_module_exit();
 	kvm_x86_ops.hardware_unsetup();

@@ -264,6 +264,7 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 	leave_guest_mode(vcpu);
 	x86_op(handle_exit_irqoff)(vcpu);
 	v->stat.exits++;
+	v->has_run = true;
 	/* A tick that was due is taken in this window, and charged to the guest. */
 	local_irq_enable();
 	local_irq_disable();

@@ -160,6 +160,7 @@ struct x86_vcpu {
 	struct x86_pv		pv;
 
 	u64			host_xcr0;
+	bool			has_run;	/* entered the guest once: CPUID is fixed from then on */
 	unsigned int		last_cpu;	/* where it entered the guest last: for TLB and IBPB */
 	u64			exit_qualification_a, exit_qualification_b;
 	struct x86_vcpu_stats	stat;
@@ -290,6 +291,7 @@ int x86_msr_set(struct kvm_vcpu *vcpu, const struct x86_msr *msr);
 int x86_exit_rdmsr(struct kvm_vcpu *vcpu);
 int x86_exit_wrmsr(struct kvm_vcpu *vcpu);
 int x86_msr_module_init(void);
+void x86_msr_module_exit(void);
 long x86_sys_get_msrs(struct kvm_arg *arg);
 long x86_sys_get_msr_index_list(struct kvm_arg *arg);
 long x86_sys_get_msr_feature_list(struct kvm_arg *arg);
