@@ -242,6 +242,7 @@ static void leave_guest_mode(struct kvm_vcpu *vcpu)
 }
 
 static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
 	enum x86_fastpath fastpath;
@@ -343,6 +344,7 @@ bool x86_vcpu_wanted(struct kvm_vcpu *vcpu)
 
 /* Not to be run now: sleep until something comes, then find out what it was. */
 static int wait_runnable(struct kvm_vcpu *vcpu)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
 	int r;
@@ -369,6 +371,7 @@ static int wait_runnable(struct kvm_vcpu *vcpu)
 }
 
 static int between_entries(struct kvm_vcpu *vcpu)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	int r;
 
@@ -412,6 +415,7 @@ static int run_loop(struct kvm_vcpu *vcpu)
 
 /* An AP that was never started gives its thread back after each wait, so that user space can set its state. */
 static int wait_for_sipi(struct kvm_vcpu *vcpu)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	int r;
 
