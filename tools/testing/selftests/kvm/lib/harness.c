@@ -6,9 +6,12 @@
  * a child it lost cannot outlive it. The limit is kept by the parent: a test that blocks every signal still ends.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/kvm.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -131,6 +134,26 @@ static void run_one(struct test *t, unsigned int number)
 	}
 }
 
+/*
+ * Keep two VMs for as long as the program runs, one vCPU with a local APIC and one without.
+ *
+ * The first and the last VM of a system make the kernel patch its own code (preempt notifiers hang on a static key,
+ * and so does what a KVM does for vCPUs with no APIC, or with one switched off). QEMU's TCG, when two of its CPUs are
+ * busy, now and then keeps executing the breakpoint of such a patch for ever, and the whole machine hangs. So let it
+ * happen once a program, not once a test.
+ */
+static void hold_vms(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+	ioctl(vm, KVM_CREATE_VCPU, 0);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	ioctl(vm, KVM_CREATE_IRQCHIP, 0);
+	ioctl(vm, KVM_CREATE_VCPU, 0);
+	close(kvm);
+}
+
 static int chosen(const struct test *t, char **names)
 {
 	if (!*names)
@@ -147,6 +170,7 @@ int main(int argc, char **argv)
 	struct test *t;
 
 	(void)argc;
+	hold_vms();
 	for (t = tests; t; t = t->next)
 		n += chosen(t, argv + 1);
 	printf("KTAP version 1\n1..%u\n", n);
