@@ -1,4 +1,4 @@
-vcpu.o: /tmp/h/corevm/virt/kvm/vcpu.c \
+vcpu.o: /tmp/h/machine/virt/kvm/vcpu.c \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/compiler-version.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/kconfig.h \
  include/generated/autoconf.h \
@@ -505,12 +505,12 @@ vcpu.o: /tmp/h/corevm/virt/kvm/vcpu.c \
  /usr/src/linux-headers-6.1.0-56-common/arch/x86/include/asm/module.h \
  /usr/src/linux-headers-6.1.0-56-common/include/asm-generic/module.h \
  /usr/src/linux-headers-6.1.0-56-common/arch/x86/include/asm/orc_types.h \
- /tmp/h/corevm/include/kvm/trace.h /tmp/h/corevm/include/kvm/vcpu.h \
- /tmp/h/corevm/include/kvm/vm.h \
+ /tmp/h/machine/include/kvm/trace.h /tmp/h/machine/include/kvm/vcpu.h \
+ /tmp/h/machine/include/kvm/vm.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/mmu_notifier.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/mmap_lock.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/interval_tree.h \
- /tmp/h/corevm/include/kvm/memslot.h /tmp/h/corevm/include/kvm/types.h \
+ /tmp/h/machine/include/kvm/memslot.h /tmp/h/machine/include/kvm/types.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/kvm_types.h \
  /usr/src/linux-headers-6.1.0-56-common/arch/x86/include/asm/kvm_types.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/mm.h \
@@ -537,11 +537,14 @@ vcpu.o: /tmp/h/corevm/virt/kvm/vcpu.c \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/sched/coredump.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/vmstat.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/vm_event_item.h \
- /tmp/h/corevm/include/kvm/compat.h \
+ /tmp/h/machine/include/kvm/compat.h \
  include/generated/uapi/linux/version.h \
+ arch/x86/include/generated/asm/unaligned.h \
+ /usr/src/linux-headers-6.1.0-56-common/include/asm-generic/unaligned.h \
+ /usr/src/linux-headers-6.1.0-56-common/include/linux/unaligned/packed_struct.h \
  /usr/src/linux-headers-6.1.0-56-common/include/uapi/linux/kvm.h \
  /usr/src/linux-headers-6.1.0-56-common/arch/x86/include/uapi/asm/kvm.h \
- /tmp/h/corevm/include/kvm/stats.h \
+ /tmp/h/machine/include/kvm/stats.h \
  /usr/src/linux-headers-6.1.0-56-common/include/trace/events/kvm.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/tracepoint.h \
  /usr/src/linux-headers-6.1.0-56-common/include/linux/static_call.h \
@@ -565,9 +568,9 @@ vcpu.o: /tmp/h/corevm/virt/kvm/vcpu.c \
  /usr/src/linux-headers-6.1.0-56-common/arch/x86/include/asm/static_call.h \
  /usr/src/linux-headers-6.1.0-56-common/arch/x86/include/asm/text-patching.h \
  /usr/src/linux-headers-6.1.0-56-common/include/trace/define_trace.h \
- /tmp/h/corevm/virt/kvm/core.h /tmp/h/corevm/include/kvm/arch_ops.h \
- /tmp/h/corevm/include/kvm/ioctl.h /tmp/h/corevm/include/kvm/irq.h \
- /tmp/h/corevm/include/kvm/device.h \
- /tmp/h/corevm/include/kvm/guest_access.h \
- /tmp/h/corevm/include/kvm/io_bus.h \
- /tmp/h/corevm/include/kvm/mmu_notifier.h
+ /tmp/h/machine/virt/kvm/core.h /tmp/h/machine/include/kvm/arch_ops.h \
+ /tmp/h/machine/include/kvm/ioctl.h /tmp/h/machine/include/kvm/irq.h \
+ /tmp/h/machine/include/kvm/device.h \
+ /tmp/h/machine/include/kvm/guest_access.h \
+ /tmp/h/machine/include/kvm/io_bus.h \
+ /tmp/h/machine/include/kvm/mmu_notifier.h
