@@ -17,10 +17,21 @@
  */
 #include "svm.h"
 
+static void step_end(struct vcpu_svm *svm)
+{
+	svm->nmi_step = false;
+	if (!(svm->step_rflags & X86_EFLAGS_TF))
+		svm->vmcb->save.rflags &= ~X86_EFLAGS_TF;
+}
+
 static void event(struct vcpu_svm *svm, u32 type, u8 vector, bool has_error, u32 error)
 {
 	struct vmcb_control_area *ctl = &svm->vmcb->control;
 
+	if (unlikely(svm->nmi_step)) {	/* see svm_want_nmi_window() */
+		step_end(svm);
+		svm->leave_at_once = true;
+	}
 	ctl->event_inj = SVM_EVTINJ_VALID | type | vector | (has_error ? SVM_EVTINJ_VALID_ERR : 0);
 	ctl->event_inj_err = error;
 }
@@ -224,15 +235,15 @@ void svm_nmi_step_end(struct vcpu_svm *svm)
 	svm->nmi_stepped = false;
 	if (!svm->nmi_step)
 		return;
-	svm->nmi_step = false;
+	step_end(svm);
 	svm->nmi_stepped = true;
-	if (!(svm->step_rflags & X86_EFLAGS_TF))
-		svm->vmcb->save.rflags &= ~X86_EFLAGS_TF;
 }
 
 /*
- * Stepping ends with the next exit, whatever it is: svm_iret_check(). Masked and before its IRET
- * nothing is to do, since that exits. Held back by a shadow alone, one step ends it.
+ * Masked and before its IRET nothing is to do, since that exits. If another event takes this entry,
+ * the exit right behind its delivery will do; our TF must not get into the flags that it pushes.
+ * Held back by the IRET itself or by a shadow, one step ends it: the next exit, whatever it is, takes
+ * the TF away again.
  */
 void svm_want_nmi_window(struct kvm_vcpu *vcpu)
 {
@@ -240,6 +251,10 @@ void svm_want_nmi_window(struct kvm_vcpu *vcpu)
 
 	if ((svm->nmi_masked && !svm->iret_running) || svm->nmi_step)
 		return;
+	if (svm->vmcb->control.event_inj & SVM_EVTINJ_VALID) {
+		svm->leave_at_once = true;
+		return;
+	}
 	svm->nmi_step = true;
 	svm->step_rflags = svm->vmcb->save.rflags;
 	svm->vmcb->save.rflags |= X86_EFLAGS_TF;

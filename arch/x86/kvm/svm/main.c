@@ -14,10 +14,6 @@ static bool npt = true;
 module_param(npt, bool, 0444);
 MODULE_PARM_DESC(npt, "use nested paging; there is no other way yet");
 
-bool svm_vgif = true;
-module_param_named(vgif, svm_vgif, bool, 0444);
-MODULE_PARM_DESC(vgif, "let a nested hypervisor's GIF be the hardware's");
-
 unsigned int svm_pause_filter_count = 3000;
 module_param_named(pause_filter_count, svm_pause_filter_count, uint, 0444);
 MODULE_PARM_DESC(pause_filter_count, "PAUSEs in a row that make a guest yield; 0: none do");

@@ -7,6 +7,7 @@
  * said of the exit lies in the VMCB until the next entry, for handle_exit and for whoever asks.
  */
 #include <linux/context_tracking.h>
+#include <asm/asm.h>
 #include <asm/mce.h>
 #include <asm/spec-ctrl.h>
 #include "svm.h"
@@ -29,7 +30,10 @@ void svm_prepare_switch(struct kvm_vcpu *vcpu)
 	if (likely(svm->host_saved))
 		return;
 	svm->entry.host_pa = __pa(c->host);
-	asm volatile("vmsave %0" : : "a" (svm->entry.host_pa) : "memory");
+	asm volatile("1: vmsave %0\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)	/* SVM is off: a reboot, which the entry will notice */
+		     : : "a" (svm->entry.host_pa) : "memory");
 	svm_tsc_ratio_load(svm->tsc_ratio);
 	if (svm_tsc_aux_slot >= 0)
 		x86_user_return_set(svm_tsc_aux_slot, svm->tsc_aux, ~0ULL);
@@ -114,8 +118,11 @@ enum x86_fastpath svm_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 
 	state_to_guest(svm);
 	svm_asid_check(svm);
-	if (unlikely(immediate_exit))
+	if (unlikely(immediate_exit || svm->leave_at_once)) {
+		svm->leave_at_once = false;
+		kvm_request(vcpu, KVM_REQ_EVENT);
 		exit_at_once();
+	}
 
 	x86_guest_xsave_load(vcpu);
 	if (!boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))

@@ -104,7 +104,6 @@ int svm_hardware_setup(void)
 		svm_pause_filter_count = 0;
 	if (!boot_cpu_has(X86_FEATURE_PFTHRESHOLD))
 		svm_pause_filter_thresh = 0;
-	svm_vgif &= boot_cpu_has(X86_FEATURE_VGIF);
 	configure_features();
 	configure_tsc();
 	configure_mmu();

@@ -51,6 +51,7 @@ struct vcpu_svm {
 	/* NMIs are blocked until the guest has completed an IRET (inject.c). */
 	bool			nmi_masked;
 	bool			iret_running;	/* the unblocking IRET is next, at iret_rip */
+	bool			leave_at_once;	/* an NMI waits for the event of this entry */
 	bool			nmi_step;	/* it is being stepped by our own TF */
 	bool			nmi_stepped;	/* ... and the exit at hand ended that step */
 	unsigned long		iret_rip;
@@ -107,7 +108,6 @@ static inline bool svm_intercepted(const struct vcpu_svm *svm, unsigned int nr)
 }
 
 /* Parameters, main.c. */
-extern bool svm_vgif;
 extern unsigned int svm_pause_filter_count, svm_pause_filter_thresh;
 
 /* setup.c */
