@@ -99,6 +99,7 @@ void x86_guest_xsave_load(struct kvm_vcpu *vcpu)
 			wrpkru(v->pkru);
 	}
 }
+EXPORT_SYMBOL_GPL(x86_guest_xsave_load);
 
 /**
  * x86_host_xsave_load - and the host's again, the guest's PKRU being kept
@@ -117,6 +118,7 @@ void x86_host_xsave_load(struct kvm_vcpu *vcpu)
 	}
 	switch_xcr0_xss(v, false);
 }
+EXPORT_SYMBOL_GPL(x86_host_xsave_load);
 
 /*
  * ioctls. The vCPU is not in KVM_RUN, so the image is in memory.

@@ -193,6 +193,7 @@ void x86_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	if (init)
 		x86_op(flush_tlb)(vcpu, FLUSH_GUEST, 0);
 }
+EXPORT_SYMBOL_GPL(x86_vcpu_reset);
 
 /* Context: preemption off. */
 void x86_vcpu_load(struct kvm_vcpu *vcpu, int cpu)

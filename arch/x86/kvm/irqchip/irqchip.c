@@ -17,6 +17,7 @@ bool irqchip_has_lapic(struct kvm *kvm)
 {
 	return irqchip_mode(kvm) != IRQCHIP_NONE;
 }
+EXPORT_SYMBOL_GPL(irqchip_has_lapic);
 
 bool irqchip_full(struct kvm *kvm)
 {
