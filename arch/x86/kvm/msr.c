@@ -340,7 +340,8 @@ static int set_mcg(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 
 	switch (msr->index) {
 	case MSR_IA32_MCG_CAP:
-		return X86_MSR_INVALID;
+		/* Read-only; KVM_X86_SETUP_MCE makes it. User space may write back what it has read. */
+		return msr->host && msr->data == v->mcg_cap ? 0 : X86_MSR_INVALID;
 	case MSR_IA32_MCG_STATUS:
 		v->mcg_status = msr->data;
 		return 0;

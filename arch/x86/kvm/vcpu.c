@@ -277,6 +277,12 @@ static long set_mp_state(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	return 0;
 }
 
+/* No capability is switched on for a single vCPU. */
+static long enable_cap(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
+{
+	return -EINVAL;
+}
+
 static const struct kvm_ioctl vcpu_ioctls[] = {
 	KVM_VCPU_IOCTL(KVM_GET_REGS,		ARG_OUT,	LOCK_VCPU,	x86_vcpu_get_regs),
 	KVM_VCPU_IOCTL(KVM_SET_REGS,		ARG_IN,		LOCK_VCPU,	x86_vcpu_set_regs),
@@ -301,6 +307,7 @@ static const struct kvm_ioctl vcpu_ioctls[] = {
 	KVM_VCPU_IOCTL(KVM_NMI,			ARG_ANY,	LOCK_VCPU,	x86_vcpu_nmi),
 	KVM_VCPU_IOCTL(KVM_GET_MP_STATE,	ARG_OUT,	LOCK_VCPU,	get_mp_state),
 	KVM_VCPU_IOCTL(KVM_SET_MP_STATE,	ARG_IN,		LOCK_VCPU,	set_mp_state),
+	KVM_VCPU_IOCTL(KVM_ENABLE_CAP,		ARG_IN,		LOCK_VCPU,	enable_cap),
 	KVM_VCPU_IOCTL(KVM_GET_LAPIC,		ARG_OUT,	LOCK_VCPU,	lapic_vcpu_get),
 	KVM_VCPU_IOCTL(KVM_SET_LAPIC,		ARG_IN,		LOCK_VCPU,	lapic_vcpu_set),
 	KVM_VCPU_IOCTL(KVM_SET_CPUID,		ARG_USER,	LOCK_VCPU,	x86_vcpu_set_cpuid),

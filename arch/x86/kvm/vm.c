@@ -165,6 +165,7 @@ static int cap_clock(struct kvm *kvm)
 }
 
 static const struct kvm_cap caps[] = {
+	{ KVM_CAP_HLT, 1 },
 	{ KVM_CAP_EXT_CPUID, 1 },
 	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
 	{ KVM_CAP_SET_TSS_ADDR, 1 },
