@@ -85,6 +85,7 @@ static void state_from_guest(struct vcpu_svm *svm)
 	v->regs[REG_RIP] = save->rip;
 	v->cr2 = save->cr2;
 	v->cr3 = save->cr3;
+	v->regs_avail &= ~BIT(REG_CACHE_PDPTR);
 	if (!svm->cr0_shadowed)
 		v->cr0 = save->cr0;	/* TS and MP, which do not exit */
 	if (!v->vcpu.guest_debug)

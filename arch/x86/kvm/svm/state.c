@@ -196,10 +196,20 @@ void svm_sync_drs(struct kvm_vcpu *vcpu)
 {
 }
 
-/* Never asked for: all kinds of registers are read at each exit, or are in the VMCB. */
+/*
+ * All else is read at each exit, or is in the VMCB. PAE's top entries are not: with nested paging
+ * the processor reads them from the guest's memory as any others (15.25.10), and MOV CR3 does not
+ * exit. What cannot be loaded maps nothing.
+ */
 void svm_cache_reg(struct kvm_vcpu *vcpu, unsigned int reg)
 {
-	KVM_BUG_ON(true, vcpu->kvm);
+	struct x86_vcpu *v = to_x86(vcpu);
+
+	if (KVM_BUG_ON(reg != REG_CACHE_PDPTR, vcpu->kvm))
+		return;
+	if (!mmu_load_pdptrs(vcpu, v->cr3))
+		memset(v->mmu.pdptrs, 0, sizeof(v->mmu.pdptrs));
+	v->regs_avail |= BIT(REG_CACHE_PDPTR);
 }
 
 unsigned long svm_get_rflags(struct kvm_vcpu *vcpu)
