@@ -50,7 +50,6 @@ run: setup
 
 # All tests. SUITES= names those to run, such as "unit selftests"; see tools/testing/check.
 check: setup
-	$(MAKE) modules
 	tools/testing/check $(SUITES)
 
 clean:
