@@ -169,7 +169,6 @@ void mmu_reset(struct kvm_vcpu *vcpu)
 		mmu_mmio_forget(vcpu);
 	mmu->role = role;
 }
-EXPORT_SYMBOL_GPL(mmu_reset);
 
 /*
  * A CPU keeps translations by the vCPU's tag, not by the root: those of the root before are
@@ -183,17 +182,14 @@ int mmu_load(struct kvm_vcpu *vcpu)
 		return 0;
 
 	mmu_unload(vcpu);
-	if (mmu_cache_fill(mmu))
-		return -ENOMEM;
 	mmu->root_page = tdp_root_get(vcpu->kvm, root_role(mmu->role));
 	if (!mmu->root_page)
 		return -ENOMEM;
 	mmu->root = __pa(mmu->root_page->spt);
-	x86_cold(load_root)(vcpu, mmu->root | spte_format.encrypted, mmu->role.level);
+	x86_cold(load_root)(vcpu, mmu->root, mmu->role.level);
 	x86_op(flush_tlb)(vcpu, FLUSH_CURRENT, 0);
 	return 0;
 }
-EXPORT_SYMBOL_GPL(mmu_load);
 
 void mmu_unload(struct kvm_vcpu *vcpu)
 {
@@ -205,7 +201,6 @@ void mmu_unload(struct kvm_vcpu *vcpu)
 	if (root)
 		tdp_root_put(vcpu->kvm, root);
 }
-EXPORT_SYMBOL_GPL(mmu_unload);
 
 /*
  * Life cycles.
@@ -258,4 +253,3 @@ void mmu_invlpg(struct kvm_vcpu *vcpu, gva_t gva)
 	mmu_mmio_forget(vcpu);
 	x86_op(flush_tlb)(vcpu, FLUSH_GVA, gva);
 }
-EXPORT_SYMBOL_GPL(mmu_invlpg);

@@ -118,7 +118,6 @@ gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_ex
 	};
 	return INVALID_GPA;
 }
-EXPORT_SYMBOL_GPL(mmu_gva_to_gpa);
 
 bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)
 {
