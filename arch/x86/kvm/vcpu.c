@@ -43,6 +43,7 @@ int x86_vcpu_create(struct kvm_vcpu *vcpu)
 
 	v->last_cpu = UINT_MAX;
 	v->regs_avail = ~0;
+	v->mcg_cap = X86_MCE_BANKS;
 	v->maxphyaddr = 36;		/* until CPUID says otherwise (SDM vol 3, 4.1.4) */
 	v->reserved_gpa_bits = GENMASK_ULL(63, v->maxphyaddr);
 	v->mp_state = lapic && vcpu->id != to_x86_vm(vcpu->kvm)->bsp_vcpu_id ? KVM_MP_STATE_UNINITIALIZED
@@ -315,6 +316,8 @@ static const struct kvm_ioctl vcpu_ioctls[] = {
 	KVM_VCPU_IOCTL(KVM_GET_CPUID2,		ARG_USER,	LOCK_VCPU,	x86_vcpu_get_cpuid2),
 	KVM_VCPU_IOCTL(KVM_GET_MSRS,		ARG_USER,	LOCK_VCPU,	x86_vcpu_get_msrs),
 	KVM_VCPU_IOCTL(KVM_SET_MSRS,		ARG_USER,	LOCK_VCPU,	x86_vcpu_set_msrs),
+	KVM_VCPU_IOCTL(KVM_X86_SETUP_MCE,	ARG_IN,		LOCK_VCPU,	x86_vcpu_setup_mce),
+	KVM_VCPU_IOCTL(KVM_X86_SET_MCE,		ARG_IN,		LOCK_VCPU,	x86_vcpu_set_mce),
 	KVM_VCPU_IOCTL(KVM_SET_TSC_KHZ,		ARG_VALUE,	LOCK_VCPU,	x86_vcpu_set_tsc_khz),
 	KVM_VCPU_IOCTL(KVM_GET_TSC_KHZ,		ARG_ANY,	LOCK_VCPU,	x86_vcpu_get_tsc_khz),
 	KVM_VCPU_IOCTL(KVM_KVMCLOCK_CTRL,	ARG_ANY,	LOCK_VCPU,	kvmclock_vcpu_ctrl),

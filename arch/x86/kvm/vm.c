@@ -134,6 +134,7 @@ static const struct kvm_ioctl sys_ioctls[] = {
 	KVM_SYS_IOCTL(KVM_GET_MSR_INDEX_LIST,		ARG_USER, x86_sys_get_msr_index_list),
 	KVM_SYS_IOCTL(KVM_GET_MSR_FEATURE_INDEX_LIST,	ARG_USER, x86_sys_get_msr_feature_list),
 	KVM_SYS_IOCTL(KVM_GET_MSRS,			ARG_USER, x86_sys_get_msrs),
+	KVM_SYS_IOCTL(KVM_X86_GET_MCE_CAP_SUPPORTED,	ARG_OUT,  x86_sys_get_mce_cap),
 };
 
 static const struct kvm_ioctl vm_ioctls[] = {
@@ -200,6 +201,7 @@ static const struct kvm_cap caps[] = {
 	{ KVM_CAP_X86_DISABLE_EXITS, X86_DISABLE_EXITS },
 	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	{ KVM_CAP_MCE, X86_MCE_BANKS },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 };
 

@@ -23,6 +23,11 @@ bool x86_vcpu_in_kernel(struct kvm_vcpu *vcpu);
 vm_fault_t x86_vcpu_fault(struct kvm_vcpu *vcpu, struct vm_fault *vmf);
 void x86_cpu_disable(void);
 
+/* mce.c */
+long x86_sys_get_mce_cap(struct kvm_arg *arg);
+long x86_vcpu_setup_mce(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
+long x86_vcpu_set_mce(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
+
 /* run.c: forget that hardware's debug registers hold a guest's; preemption off. */
 void x86_host_debug_restore(struct kvm_vcpu *vcpu);
 
