@@ -57,6 +57,7 @@ struct vm {
 
 int kvm_open(void);			/* a new descriptor of /dev/kvm; skips the test when there is none */
 int kvm_cap(int cap);
+int vcpu_mmap_size(void);
 void require_cap(int cap, const char *name);
 #define REQUIRE_CAP(cap)	require_cap(cap, #cap)
 

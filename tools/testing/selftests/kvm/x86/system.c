@@ -128,7 +128,7 @@ TEST(capabilities)
 
 TEST(run_page_size)
 {
-	int size = must(ioctl(kvm_open(), KVM_GET_VCPU_MMAP_SIZE, 0));
+	int size = vcpu_mmap_size();
 
 	expect_ge(size, sizeof(struct kvm_run));
 	expect_eq(size % SZ_4K, 0);
@@ -144,7 +144,7 @@ static void on_bus_error(int sig)
 /* The mapping ends where KVM_GET_VCPU_MMAP_SIZE says: beyond it there is no page, which is SIGBUS. */
 TEST(run_page_ends)
 {
-	int size = must(ioctl(kvm_open(), KVM_GET_VCPU_MMAP_SIZE, 0));
+	int size = vcpu_mmap_size();
 	int vcpu = must(ioctl(vm_bare(), KVM_CREATE_VCPU, 0));
 	volatile char *p = mmap(NULL, size + SZ_4K, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	int sig;
@@ -165,7 +165,7 @@ TEST(run_page_ends)
 /* Two mappings show one page, which stays when vCPU and VM descriptors are gone. */
 TEST(run_page_is_shared_and_lives)
 {
-	int size = must(ioctl(kvm_open(), KVM_GET_VCPU_MMAP_SIZE, 0));
+	int size = vcpu_mmap_size();
 	int vm = vm_bare(), vcpu = must(ioctl(vm, KVM_CREATE_VCPU, 0));
 	struct kvm_run *a = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	struct kvm_run *b = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
