@@ -11,7 +11,12 @@
  * When logging ends, small mappings of memory that the host has in huge pages are taken away: the
  * next fault maps the whole. What is write-protected then stays so until it is written.
  */
+#include <linux/module.h>
 #include "tdp.h"
+
+/* Split large mappings when logging begins, rather than one by one when they are written. */
+bool x86_eager_page_split = true;
+module_param_named(eager_page_split, x86_eager_page_split, bool, 0644);
 
 struct protect_walk {
 	struct tdp_walk	walk;
