@@ -21,6 +21,7 @@ struct kvm_arg;
 struct x86_clock {
 	raw_spinlock_t	tsc_lock;		/* guards matching of TSC writes: the next block */
 	u64		last_write, last_offset, last_nsec;
+	u32		last_khz;
 	u64		generation;		/* of TSCs that agree */
 	u64		gen_write, gen_nsec, gen_offset;
 	unsigned int	gen_matched;		/* vCPUs of this generation */
@@ -39,10 +40,11 @@ struct x86_tsc {
 	u64		offset;			/* guest TSC = scale(host TSC, ratio) + offset */
 	u64		ratio;			/* in the backend's fixed point; 1.0 is x86_tsc_ratio_one */
 	u32		khz;			/* the guest's frequency */
-	bool		catchup;		/* the guest's frequency is higher and hardware cannot scale */
+	bool		catchup;		/* hardware does not keep it right: moved forward by time */
 	u64		generation;
 	u64		adjust;			/* IA32_TSC_ADJUST */
-	u64		deadline_msr;		/* unused by hardware timers: lapic_timer.c */
+	u64		last_guest;		/* at the last put; only while the host's TSC is unstable */
+	int		last_cpu;
 };
 
 /* kvmclock of one vCPU (pv/kvmclock.c); in struct x86_pv. */
@@ -62,6 +64,7 @@ void x86_tsc_vm_init(struct kvm *kvm);
 void x86_tsc_vm_destroy(struct kvm *kvm);
 int x86_tsc_vcpu_init(struct kvm_vcpu *vcpu);
 u64 x86_tsc_read_guest(struct kvm_vcpu *vcpu, u64 host_tsc);	/* host TSC value -> this guest's */
+u32 x86_tsc_hardware_khz(struct kvm_vcpu *vcpu);	/* what the TSC really runs at: the host's, scaled */
 u64 x86_tsc_to_host_delta(struct kvm_vcpu *vcpu, u64 guest_delta);
 /* Guest or host writes MSR_IA32_TSC; @host: user space does (matching with the other vCPUs' writes). */
 void x86_tsc_write(struct kvm_vcpu *vcpu, u64 value, bool host);
@@ -78,6 +81,8 @@ int kvmclock_update(struct kvm_vcpu *vcpu);	/* KVM_REQ_CLOCK_UPDATE: write the p
 void kvmclock_master_update(struct kvm *kvm);	/* KVM_REQ_MASTERCLOCK */
 int kvmclock_msr_set(struct kvm_vcpu *vcpu, u64 data, bool old_msr, bool host);
 int kvmclock_wall_msr_set(struct kvm_vcpu *vcpu, u64 data);
+/* KVM_HC_CLOCK_PAIRING: wall clock and guest TSC of one moment, written at @gpa; value for RAX. */
+long kvmclock_pair(struct kvm_vcpu *vcpu, gpa_t gpa);
 void kvmclock_reset(struct kvm_vcpu *vcpu);
 int kvmclock_module_init(void);
 void kvmclock_module_exit(void);

@@ -227,6 +227,7 @@ static struct kvm_arch_ops x86_arch = {
 	.vcpu_runnable	= x86_vcpu_runnable,
 	.vcpu_wanted	= x86_vcpu_wanted,
 	.vcpu_in_kernel	= x86_vcpu_in_kernel,
+	.vcpu_halt_poll_ok = pv_halt_poll_ok,
 	.vcpu_fault	= x86_vcpu_fault,
 
 	.slot_prepare	= mmu_slot_prepare,

@@ -15,6 +15,7 @@ struct x86_pv {
 		u64			msr;	/* MSR_KVM_STEAL_TIME */
 		struct kvm_gpa_cache	page;
 		u64			last;	/* run_delay at the last report, ns */
+		bool			usable;		/* enabled, and there is memory */
 		bool			preempted_set;
 	} steal;
 	struct {
@@ -40,6 +41,8 @@ extern const unsigned int pv_nr_msrs;
 long pv_hypercall(struct kvm_vcpu *vcpu, unsigned long nr, unsigned long a0, unsigned long a1, unsigned long a2,
 		  unsigned long a3, bool op_64_bit);
 
+int pv_steal_msr_set(struct kvm_vcpu *vcpu, u64 data);	/* 0, or 1 for #GP */
+bool pv_halt_poll_ok(struct kvm_vcpu *vcpu);
 void pv_vcpu_reset(struct kvm_vcpu *vcpu);
 void pv_steal_update(struct kvm_vcpu *vcpu);		/* KVM_REQ_STEAL_UPDATE */
 void pv_steal_put(struct kvm_vcpu *vcpu);		/* vcpu_put: mark preempted */
