@@ -109,10 +109,8 @@ int kvm_hw_get(void)
 			r = 0;
 		}
 	}
-	if (!r) {
+	if (!r)
 		hw_users++;
-		preempt_notifier_inc();
-	}
 	mutex_unlock(&hw_lock);
 	return r;
 }
@@ -120,7 +118,6 @@ int kvm_hw_get(void)
 void kvm_hw_put(void)
 {
 	mutex_lock(&hw_lock);
-	preempt_notifier_dec();
 	if (!--hw_users)
 		cpuhp_remove_state(hw_state);
 	mutex_unlock(&hw_lock);
@@ -185,7 +182,13 @@ static bool ops_valid(const struct kvm_arch_ops *ops)
 	       ops->address_spaces && ops->address_spaces <= KVM_ADDRESS_SPACES;
 }
 
-/* What stands between the tables and the device, in this order. */
+/*
+ * What stands between the tables and the device, in this order.
+ *
+ * The scheduler asks for preempt notifiers from here on, not from the first VM: to ask costs it next
+ * to nothing, but to begin and to end it rewrites the scheduler's code under all CPUs, which is no
+ * thing to do for each VM that comes and goes.
+ */
 static int core_init(const struct kvm_arch_ops *ops)
 {
 	int r = kvm_request_init();
@@ -201,6 +204,7 @@ static int core_init(const struct kvm_arch_ops *ops)
 	r = kvm_stats_init(ops);
 	if (r)
 		goto no_stats;
+	preempt_notifier_inc();
 	return 0;
 
 no_stats:
@@ -214,6 +218,7 @@ no_irqfd:
 
 static void core_exit(void)
 {
+	preempt_notifier_dec();
 	kvm_stats_exit();
 	kvm_ioctl_exit();
 	kvm_irqfd_module_exit();
