@@ -93,11 +93,10 @@ static bool try_publish(struct kvm *kvm, int as_id, struct kvm_slots *next)
 /*
  * Make @next the table of @as_id, wait for readers of the one before, and free that.
  *
- * An invalidation of host addresses looks the slots up once, when it begins. Had it begun on a
- * table without a slot that a fault then finds, the fault could map the page that is being taken
- * away and nobody would unmap it. So the pointer changes under mn_lock and only when no
- * invalidation is under way: one that began before is waited for, one that begins later finds the
- * new table.
+ * An invalidation of host addresses looks the slots up once, when it begins, and that must do for
+ * all of it: a slot that came later would have pages that it does not unmap. So the pointer changes
+ * under mn_lock and only when no invalidation is under way: one that began before is waited for,
+ * one that begins later finds the new table.
  *
  * The generation is odd (KVM_SLOTS_CHANGING) until readers of the old table are gone.
  */
