@@ -2,8 +2,9 @@
 /*
  * The one place for kernel versions.
  *
- * The modules are built against a distribution's headers. Whatever differs from one kernel to the next is given one
- * name here, and the rest of the tree uses that name; no other file tests LINUX_VERSION_CODE.
+ * The modules are built against a distribution's headers. Whatever differs from one kernel to the
+ * next is given one name here, and the rest of the tree uses that name; no other file tests
+ * LINUX_VERSION_CODE.
  */
 #ifndef KVM_COMPAT_H
 #define KVM_COMPAT_H

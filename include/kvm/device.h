@@ -13,8 +13,10 @@ struct kvm_device_class {
 	const char *name;
 	int (*create)(struct kvm_device *dev, u32 type);	/* kvm->lock held */
 	void (*init)(struct kvm_device *dev);			/* after the fd exists; no lock */
-	void (*destroy)(struct kvm_device *dev);		/* with the VM; frees nothing of struct kvm_device */
-	void (*release)(struct kvm_device *dev);		/* with the file instead, if set; kvm->lock held */
+	/* with the VM; frees nothing of struct kvm_device */
+	void (*destroy)(struct kvm_device *dev);
+	/* with the file instead, if set; kvm->lock held */
+	void (*release)(struct kvm_device *dev);
 	int (*set_attr)(struct kvm_device *dev, struct kvm_device_attr *attr);
 	int (*get_attr)(struct kvm_device *dev, struct kvm_device_attr *attr);
 	int (*has_attr)(struct kvm_device *dev, struct kvm_device_attr *attr);

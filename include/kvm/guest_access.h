@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How the host reaches guest memory: copies by gpa, caches of one place, and the page behind a gfn for the MMU.
+ * How the host reaches guest memory: copies by gpa, caches of one place, and the page behind a gfn
+ * for the MMU.
  *
- * Copies go through the VMM's mapping (hva), in the VMM's mm, and may fault and sleep. Every write marks the page
- * dirty. All need kvm->srcu; the vcpu variants use the address space the vCPU is in (SMM or not).
+ * Copies go through the VMM's mapping (hva), in the VMM's mm, and may fault and sleep. Every write
+ * marks the page dirty. All need kvm->srcu; the vcpu variants use the address space the vCPU is in
+ * (SMM or not).
  */
 #ifndef KVM_GUEST_ACCESS_H
 #define KVM_GUEST_ACCESS_H
 
 #include <kvm/memslot.h>
 
-/* Return: 0, or -EFAULT when a part has no slot, is read-only (for writes), or the VMM's memory is not there. */
+/*
+ * Return: 0, or -EFAULT when a part has no slot, is read-only (for writes), or the VMM's memory is
+ * not there.
+ */
 int kvm_read_guest(struct kvm *kvm, gpa_t gpa, void *buf, unsigned long len);
 int kvm_write_guest(struct kvm *kvm, gpa_t gpa, const void *buf, unsigned long len);
 int kvm_clear_guest(struct kvm *kvm, gpa_t gpa, unsigned long len);
@@ -20,12 +25,16 @@ int kvm_vcpu_write_guest(struct kvm_vcpu *vcpu, gpa_t gpa, const void *buf, unsi
 int kvm_vcpu_read_guest_atomic(struct kvm_vcpu *vcpu, gpa_t gpa, void *buf, unsigned long len);
 
 #define KVM_HVA_ERROR		((hva_t)-1)	/* no slot, or read-only for a write */
-/* hva of @gfn; *@writable (may be NULL) says whether the slot lets the guest write. KVM_HVA_ERROR when no slot. */
+/*
+ * hva of @gfn; *@writable (may be NULL) says whether the slot lets the guest write. KVM_HVA_ERROR
+ * when no slot.
+ */
 hva_t kvm_vcpu_gfn_to_hva(struct kvm_vcpu *vcpu, gfn_t gfn, bool *writable);
 
 /*
- * A place that is read or written again and again (kvmclock page, steal time). The lookup is repeated only when the
- * slot table has changed. @len must not cross a slot; init fails with -EFAULT then, and with -EINVAL on a wrap.
+ * A place that is read or written again and again (kvmclock page, steal time). The lookup is
+ * repeated only when the slot table has changed. @len must not cross a slot; init fails with
+ * -EFAULT then, and with -EINVAL on a wrap.
  */
 struct kvm_gpa_cache {
 	u64		generation;
@@ -38,16 +47,18 @@ struct kvm_gpa_cache {
 int kvm_gpa_cache_init(struct kvm *kvm, struct kvm_gpa_cache *c, gpa_t gpa, unsigned long len);
 int kvm_read_guest_cached(struct kvm *kvm, struct kvm_gpa_cache *c, unsigned int offset, void *buf,
 			  unsigned long len);
-int kvm_write_guest_cached(struct kvm *kvm, struct kvm_gpa_cache *c, unsigned int offset, const void *buf,
-			   unsigned long len);
+int kvm_write_guest_cached(struct kvm *kvm, struct kvm_gpa_cache *c, unsigned int offset,
+			   const void *buf, unsigned long len);
 
 /*
  * The page behind a gfn.
  */
 struct kvm_pfn {
 	kvm_pfn_t	pfn;
-	struct page	*page;		/* holds a reference; NULL for memory without struct page counts (PFNMAP) */
-	bool		writable;	/* the mapping lets us write, though only a read may have been asked for */
+	/* holds a reference; NULL for memory without struct page counts (PFNMAP) */
+	struct page	*page;
+	/* the mapping lets us write, though only a read may have been asked for */
+	bool		writable;
 };
 
 #define KVM_PFN_WRITE		BIT(0)	/* the guest writes: break copy-on-write */
@@ -60,13 +71,15 @@ struct kvm_pfn {
  * @slot: the slot that has @gfn, valid under kvm->srcu; NULL is allowed
  * @flags: KVM_PFN_*
  *
- * Read the invalidate sequence (kvm_mn_seq) before this call and check it again under mmu_lock afterwards.
+ * Read the invalidate sequence (kvm_mn_seq) before this call and check it again under mmu_lock
+ * afterwards.
  *
- * Context: kvm->srcu held; sleeps unless KVM_PFN_ATOMIC.
- * Return: 0 and *@out filled, to be given back with kvm_pfn_put(); -ENOENT no (visible) slot; -EROFS a write to a
- * read-only slot; -EFAULT the VMM has nothing there; -EHWPOISON; -EAGAIN; -EINTR.
+ * Context: kvm->srcu held; sleeps unless KVM_PFN_ATOMIC. Return: 0 and *@out filled, to be given
+ * back with kvm_pfn_put(); -ENOENT no (visible) slot; -EROFS a write to a read-only slot; -EFAULT
+ * the VMM has nothing there; -EHWPOISON; -EAGAIN; -EINTR.
  */
-int kvm_pfn_get(struct kvm *kvm, const struct kvm_slot *slot, gfn_t gfn, unsigned int flags, struct kvm_pfn *out);
+int kvm_pfn_get(struct kvm *kvm, const struct kvm_slot *slot, gfn_t gfn, unsigned int flags,
+		struct kvm_pfn *out);
 
 /* Give the page back; @dirty: it was or can be written through the mapping that was made of it. */
 void kvm_pfn_put(const struct kvm_pfn *p, bool dirty);
@@ -77,7 +90,10 @@ void kvm_pfn_set_accessed(kvm_pfn_t pfn);
 /* Is @pfn not RAM (device memory): the guest mapping must not be cached as write-back memory. */
 bool kvm_pfn_is_device(kvm_pfn_t pfn);
 
-/* A guest page mapped into the kernel for a while (nested, VAPIC). Unmap marks it dirty when @dirty. May sleep. */
+/*
+ * A guest page mapped into the kernel for a while (nested, VAPIC). Unmap marks it dirty when
+ * @dirty. May sleep.
+ */
 struct kvm_map {
 	struct kvm_pfn	pfn;
 	void		*hva;		/* kernel address of the page */

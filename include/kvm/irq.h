@@ -2,9 +2,9 @@
 /*
  * Interrupt lines: GSI routing, acknowledgement notifiers, irqfd.
  *
- * A GSI is routed to one or more destinations: a pin of an in-kernel controller, a message (MSI), or what the
- * architecture adds. Each destination has one function that delivers. The routing table is immutable, read under
- * kvm->irq_srcu, replaced under kvm->irq_lock.
+ * A GSI is routed to one or more destinations: a pin of an in-kernel controller, a message (MSI),
+ * or what the architecture adds. Each destination has one function that delivers. The routing table
+ * is immutable, read under kvm->irq_srcu, replaced under kvm->irq_lock.
  */
 #ifndef KVM_IRQ_H
 #define KVM_IRQ_H
@@ -25,13 +25,14 @@ struct kvm_msi_msg {
 };
 
 /*
- * Deliver @level on @route. Return: > 0 delivered (how many), 0 coalesced with one still pending, < 0 masked or lost.
- * -EWOULDBLOCK from an atomic deliverer: try again from process context.
+ * Deliver @level on @route. Return: > 0 delivered (how many), 0 coalesced with one still pending, <
+ * 0 masked or lost. -EWOULDBLOCK from an atomic deliverer: try again from process context.
  */
 struct kvm_irq_route {
 	u32	gsi;
 	u32	type;		/* KVM_IRQ_ROUTING_* */
-	int	(*set)(struct kvm *kvm, struct kvm_irq_route *route, int source, int level, bool line_status);
+	int	(*set)(struct kvm *kvm, struct kvm_irq_route *route, int source, int level,
+		       bool line_status);
 	/* The same without sleeping, or NULL when it always may have to. */
 	int	(*set_atomic)(struct kvm *kvm, struct kvm_irq_route *route, int source, int level);
 	union {
@@ -63,21 +64,29 @@ struct kvm_irq_route {
  * Return: as kvm_irq_route.set, the best of all destinations; -1 when the GSI has none.
  */
 int kvm_irq_set(struct kvm *kvm, int source, u32 gsi, int level, bool line_status);
-/* The same for irqfds from atomic context: -EWOULDBLOCK when a destination needs process context. */
+/*
+ * The same for irqfds from atomic context: -EWOULDBLOCK when a destination needs process context.
+ */
 int kvm_irq_set_atomic(struct kvm *kvm, int source, u32 gsi, int level);
 
-/* Routes of @gsi copied to @routes (room for KVM_MAX_GSI_ROUTES); returns how many. irq_srcu held. */
-#define KVM_MAX_GSI_ROUTES	3	/* PIC, IOAPIC, and what the architecture adds: destinations of one GSI */
+/*
+ * Routes of @gsi copied to @routes (room for KVM_MAX_GSI_ROUTES); returns how many. irq_srcu held.
+ */
+/* PIC, IOAPIC, and what the architecture adds: destinations of one GSI */
+#define KVM_MAX_GSI_ROUTES	3
 int kvm_irq_routes(struct kvm *kvm, u32 gsi, struct kvm_irq_route *routes);
 /* The GSI that ends at @pin of @irqchip, or -1. irq_srcu held. */
 int kvm_irq_pin_to_gsi(struct kvm *kvm, u32 irqchip, u32 pin);
 
 /* Replace the whole routing; takes irq_lock. @entries may be NULL with @n 0. */
-int kvm_irq_routing_set(struct kvm *kvm, const struct kvm_irq_routing_entry *entries, unsigned int n);
+int kvm_irq_routing_set(struct kvm *kvm, const struct kvm_irq_routing_entry *entries,
+			unsigned int n);
 void kvm_irq_routing_destroy(struct kvm *kvm);
 
 /* Walk all routes under irq_srcu (for the architecture's EOI scans): calls @fn for each. */
-void kvm_irq_routing_walk(struct kvm *kvm, void (*fn)(struct kvm *kvm, const struct kvm_irq_route *route, void *data),
+void kvm_irq_routing_walk(struct kvm *kvm,
+			  void (*fn)(struct kvm *kvm, const struct kvm_irq_route *route,
+				     void *data),
 			  void *data);
 
 /* Called when the guest acknowledges (EOIs) the pin that @gsi leads to. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The invalidate sequence: how a guest fault and a change of the VMM's page tables stay out of each other's way.
+ * The invalidate sequence: how a guest fault and a change of the VMM's page tables stay out of each
+ * other's way.
  *
- * A fault reads kvm_mn_seq(), resolves its page without mmu_lock, takes mmu_lock, asks kvm_mn_retry(), and installs
- * only when the answer is no. The notifier counts itself in under kvm->mn_lock before it takes mmu_lock to unmap, and
- * raises the sequence before it counts itself out, so a page whose mapping has gone, or is going, is never installed.
+ * A fault reads kvm_mn_seq(), resolves its page without mmu_lock, takes mmu_lock, asks
+ * kvm_mn_retry(), and installs only when the answer is no. The notifier counts itself in under
+ * kvm->mn_lock before it takes mmu_lock to unmap, and raises the sequence before it counts itself
+ * out, so a page whose mapping has gone, or is going, is never installed.
  */
 #ifndef KVM_MMU_NOTIFIER_H
 #define KVM_MMU_NOTIFIER_H
@@ -15,11 +17,15 @@ static inline unsigned long kvm_mn_seq(struct kvm *kvm)
 {
 	unsigned long seq = READ_ONCE(kvm->mn_seq);
 
-	smp_rmb();	/* pairs with the notifier's smp_wmb(): the sequence is read before the page tables are */
+	/* pairs with the notifier's smp_wmb(): the sequence is read before the page tables are */
+	smp_rmb();
 	return seq;
 }
 
-/* Must the fault that read @seq begin again? @hva: the page it resolved. Context: kvm->mmu_lock held (read or write). */
+/*
+ * Must the fault that read @seq begin again? @hva: the page it resolved. Context: kvm->mmu_lock
+ * held (read or write).
+ */
 static inline bool kvm_mn_retry(struct kvm *kvm, unsigned long seq, hva_t hva)
 {
 	lockdep_assert_held(&kvm->mmu_lock);
@@ -27,7 +33,8 @@ static inline bool kvm_mn_retry(struct kvm *kvm, unsigned long seq, hva_t hva)
 	if (unlikely(READ_ONCE(kvm->mn_active)) &&
 	    hva >= READ_ONCE(kvm->mn_start) && hva < READ_ONCE(kvm->mn_end))
 		return true;
-	smp_rmb();	/* an invalidation that has ended has raised the sequence before it lowered mn_active */
+	/* an invalidation that has ended has raised the sequence before it lowered mn_active */
+	smp_rmb();
 	return READ_ONCE(kvm->mn_seq) != seq;
 }
 
