@@ -12,11 +12,18 @@
 #include "x86.h"
 #include "io.h"
 
+static bool is_apic_page(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+
+	return v->lapic && (gpa & PAGE_MASK) == (v->apic_base & MSR_IA32_APICBASE_BASE);
+}
+
 int x86_mmio_read(struct kvm_vcpu *vcpu, gpa_t gpa, unsigned int len, void *val)
 {
 	int r = -EOPNOTSUPP;
 
-	if (to_x86(vcpu)->lapic)
+	if (is_apic_page(vcpu, gpa))
 		r = lapic_mmio_read(vcpu, gpa, len, val);
 	if (r)
 		r = kvm_io_bus_read(vcpu, KVM_BUS_MMIO, gpa, len, val);
@@ -29,7 +36,7 @@ int x86_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa, unsigned int len, const voi
 {
 	int r = -EOPNOTSUPP;
 
-	if (to_x86(vcpu)->lapic)
+	if (is_apic_page(vcpu, gpa))
 		r = lapic_mmio_write(vcpu, gpa, len, val);
 	if (r)
 		r = kvm_io_bus_write(vcpu, KVM_BUS_MMIO, gpa, len, val);

@@ -44,6 +44,12 @@ static int req_eoi_exit(struct kvm_vcpu *vcpu)
 	return EXIT_TO_USER;
 }
 
+static int req_report_tpr(struct kvm_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_TPR_ACCESS;	/* kvm_run.tpr_access was filled in at the access */
+	return EXIT_TO_USER;
+}
+
 static int req_mmu_reload(struct kvm_vcpu *vcpu)
 {
 	mmu_unload(vcpu);
@@ -115,6 +121,7 @@ static const struct {
 	{ KVM_REQ_TLB_FLUSH_GUEST,		req_flush_guest },
 	{ KVM_REQ_TRIPLE_FAULT,			req_triple_fault },
 	{ KVM_REQ_IOAPIC_EOI_EXIT,		req_eoi_exit },
+	{ KVM_REQ_REPORT_TPR,			req_report_tpr },
 	{ KVM_REQ_NMI,				req_nmi },
 	{ KVM_REQ_SCAN_IOAPIC,			req_nothing },
 	{ KVM_REQ_OUTSIDE,			req_nothing },
@@ -174,6 +181,7 @@ static int prepare_events(struct kvm_vcpu *vcpu, bool *immediate_exit)
 		x86_op(want_irq_window)(vcpu);
 	if (v->lapic) {
 		x86_op(update_cr8_intercept)(vcpu, lapic_get_tpr(vcpu), irqchip_highest_irr(vcpu));
+		vapic_before_entry(vcpu);
 		lapic_pv_eoi_before_entry(vcpu);
 	}
 	return 0;
@@ -273,6 +281,7 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 	local_irq_enable();
 	preempt_enable();
 	kvm_vcpu_srcu_lock(vcpu);
+	vapic_after_exit(vcpu);
 	lapic_pv_eoi_after_exit(vcpu);
 	return x86_op(handle_exit)(vcpu, fastpath);
 }

@@ -311,6 +311,8 @@ static const struct kvm_ioctl vcpu_ioctls[] = {
 	KVM_VCPU_IOCTL(KVM_ENABLE_CAP,		ARG_IN,		LOCK_VCPU,	enable_cap),
 	KVM_VCPU_IOCTL(KVM_GET_LAPIC,		ARG_OUT,	LOCK_VCPU,	lapic_vcpu_get),
 	KVM_VCPU_IOCTL(KVM_SET_LAPIC,		ARG_IN,		LOCK_VCPU,	lapic_vcpu_set),
+	KVM_VCPU_IOCTL(KVM_SET_VAPIC_ADDR,	ARG_IN,		LOCK_VCPU,	vapic_vcpu_set_addr),
+	KVM_VCPU_IOCTL(KVM_TPR_ACCESS_REPORTING, ARG_INOUT,	LOCK_VCPU,	vapic_vcpu_report_tpr),
 	KVM_VCPU_IOCTL(KVM_SET_CPUID,		ARG_USER,	LOCK_VCPU,	x86_vcpu_set_cpuid),
 	KVM_VCPU_IOCTL(KVM_SET_CPUID2,		ARG_USER,	LOCK_VCPU,	x86_vcpu_set_cpuid2),
 	KVM_VCPU_IOCTL(KVM_GET_CPUID2,		ARG_USER,	LOCK_VCPU,	x86_vcpu_get_cpuid2),

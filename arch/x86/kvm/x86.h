@@ -155,6 +155,10 @@ struct x86_vcpu {
 
 	struct x86_mmu		mmu;
 	struct lapic		*lapic;		/* NULL without an in-kernel LAPIC */
+	struct {
+		struct kvm_gpa_cache	page;
+		bool			active, report_tpr;
+	} vapic;
 	struct x86_cpuid	cpuid;
 	struct x86_tsc		tsc;
 	struct x86_pv		pv;

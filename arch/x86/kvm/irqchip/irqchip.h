@@ -125,6 +125,13 @@ int lapic_pv_eoi_set(struct kvm_vcpu *vcpu, u64 msr);
 void lapic_pv_eoi_before_entry(struct kvm_vcpu *vcpu);
 void lapic_pv_eoi_after_exit(struct kvm_vcpu *vcpu);
 
+/* vapic.c: a TPR in guest memory, and the VMM told of TPR accesses. */
+void vapic_before_entry(struct kvm_vcpu *vcpu);
+void vapic_after_exit(struct kvm_vcpu *vcpu);
+void vapic_tpr_accessed(struct kvm_vcpu *vcpu, bool write);
+long vapic_vcpu_set_addr(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
+long vapic_vcpu_report_tpr(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
+
 /* Send to all LAPICs that @msg addresses; returns > 0 delivered, 0 coalesced, -1 nobody. Any context but NMI. */
 int apic_send(struct kvm *kvm, struct lapic *source, const struct apic_message *msg);
 /* An id, a mode, or the set of vCPUs has changed: the map is out of date. */

@@ -235,6 +235,8 @@ int lapic_mmio_read(struct kvm_vcpu *vcpu, gpa_t gpa, int len, void *val)
 	memset(val, 0, len);
 	offset &= 0xf;
 	if (offset + len <= sizeof(data) && find_row(reg, XR)) {
+		if (reg == APIC_TASKPRI)
+			vapic_tpr_accessed(vcpu, false);
 		data = read_reg(a, reg);
 		memcpy(val, (u8 *)&data + offset, len);
 	}
@@ -258,6 +260,8 @@ int lapic_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa, int len, const void *val)
 	if (!row)
 		return 0;
 	memcpy(&data, val, sizeof(data));
+	if (reg == APIC_TASKPRI)
+		vapic_tpr_accessed(vcpu, true);
 	write_reg(a, row, reg, data & row->writable);
 	apic_map_update(vcpu->kvm);
 	return 0;
