@@ -92,6 +92,7 @@ static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned lo
 		atomic_long_t *word = (atomic_long_t *)(slot->dirty_bitmap + first + i);
 		unsigned long mask = wanted ? wanted[i] : ~0UL;
 
+		breathe(kvm, &flush);
 		if (mask & atomic_long_read(word))
 			mask &= atomic_long_fetch_andnot(mask, word);
 		else
@@ -103,7 +104,6 @@ static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned lo
 		kvm_arch->protect_dirty(kvm, slot, slot->base_gfn + (first + i) * BITS_PER_LONG,
 					dirty_mask(mask));
 		flush = true;
-		breathe(kvm, &flush);
 	}
 	if (flush)
 		kvm_flush_remote_tlbs(kvm);
