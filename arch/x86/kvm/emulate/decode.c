@@ -464,10 +464,15 @@ static bool operands_valid(const struct x86_emu *emu)
 {
 	const struct x86_emu_insn *insn = &emu->insn;
 	u32 flags = insn->row->flags;
+	u8 sreg = insn->reg & 7;
 
 	if (flags & F_MEM && insn->mod == 3)
 		return false;
 	if (flags & F_REG && insn->mod != 3)
+		return false;
+	if (insn->row->dst == OP_Sw && sreg == X86_EMU_CS)
+		return false;
+	if ((insn->row->dst == OP_Sw || insn->row->src == OP_Sw) && sreg > X86_EMU_GS)
 		return false;
 	if (insn->lock)
 		return flags & F_LOCK && insn->has_modrm && insn->mod != 3;

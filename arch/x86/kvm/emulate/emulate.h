@@ -443,7 +443,8 @@ enum x86_emu_switch_reason {
  * @emu: initialised, request filled in, rip being what the old task shall return to; decode is not
  * needed
  * @selector: of the new TSS
- * @idt_vector: vector whose IDT gate caused it, or -1 when it was not an event
+ * @idt_vector: of an INT n, INT3 or INTO that caused it, whose gate's privilege is then checked;
+ * else -1
  * @reason: as the hardware tells
  * @has_error: push @error on the new task's stack
  * @error: error code

@@ -74,7 +74,7 @@ void emu_begin(struct x86_emu *emu)
 	emu->own_writeback = false;
 }
 
-static void roll_back(struct x86_emu *emu)
+void emu_roll_back(struct x86_emu *emu)
 {
 	memcpy(emu->regs, emu->saved_regs, sizeof(emu->regs));
 	emu->rip = emu->saved_rip;
@@ -86,9 +86,11 @@ static void roll_back(struct x86_emu *emu)
 
 static enum x86_op_result check_privilege(struct x86_emu *emu)
 {
-	if (emu->insn.row->flags & F_PRIV && emu->cpl)
+	if (!(emu->insn.row->flags & F_PRIV))
+		return X86_OP_OK;		/* or by conditions that the function knows */
+	if (emu->cpl)
 		return emu_gp(emu, 0);
-	return X86_OP_OK;
+	return emu_intercept(emu, X86_EMU_STAGE_CHECKED);
 }
 
 static enum x86_op_result run(struct x86_emu *emu, bool *again)
@@ -123,7 +125,7 @@ enum x86_emu_outcome x86_emu_execute(struct x86_emu *emu)
 	emu_begin(emu);
 	r = run(emu, &again);
 	if (r) {
-		roll_back(emu);
+		emu_roll_back(emu);
 		return emu_outcome(r);
 	}
 	if (trap)

@@ -45,6 +45,7 @@ typedef enum x86_op_result x86_emu_fn(struct x86_emu *emu);
 #define CR4_OSFXSR	0x00000200UL
 #define CR4_UMIP	0x00000800UL
 #define CR4_OSXSAVE	0x00040000UL
+#define DR6_BD		0x00002000U
 #define DR6_BS		0x00004000U
 #define DR6_BT		0x00008000U
 
@@ -168,6 +169,7 @@ enum x86_op_result emu_peek(struct x86_emu *emu, unsigned int offset, u64 *val, 
 enum x86_emu_outcome emu_outcome(enum x86_op_result r);
 void emu_begin(struct x86_emu *emu);
 void emu_commit(struct x86_emu *emu);
+void emu_roll_back(struct x86_emu *emu);
 enum x86_op_result emu_exception(struct x86_emu *emu, unsigned int vector, bool has_error,
 				 u32 error);
 enum x86_op_result emu_intercept(struct x86_emu *emu, enum x86_emu_stage stage);
@@ -211,7 +213,7 @@ static inline unsigned int emu_iopl(const struct x86_emu *emu)
 /* string.c */
 enum x86_op_result emu_string(struct x86_emu *emu, bool *again);
 
-/* system.c */
+/* io.c */
 enum x86_op_result emu_io_allowed(struct x86_emu *emu, u16 port, unsigned int size);
 
 /* branch.c */
@@ -239,7 +241,21 @@ x86_emu_fn op_bound;
 x86_emu_fn op_jmp, op_jmp_abs, op_jcc, op_call, op_call_abs, op_ret, op_loop, op_jcxz;
 /* string.c */
 x86_emu_fn op_movs, op_cmps, op_stos, op_lods, op_scas, op_ins, op_outs;
+/* io.c */
+x86_emu_fn op_in, op_out;
 /* system.c */
-x86_emu_fn op_in, op_out, op_cpuid, op_hlt, op_cli, op_sti;
+x86_emu_fn op_cpuid, op_hlt, op_wbinvd, op_hypercall, op_cli, op_sti, op_ac, op_mov_from_cr;
+x86_emu_fn op_mov_to_cr, op_mov_from_dr, op_mov_to_dr, op_smsw, op_lmsw, op_clts, op_rdmsr;
+x86_emu_fn op_wrmsr, op_rdtsc, op_rdtscp, op_rdpmc, op_xgetbv, op_xsetbv, op_invlpg, op_swapgs;
+x86_emu_fn op_clflush;
+/* segment.c */
+x86_emu_fn op_mov_from_sreg, op_mov_to_sreg, op_push_sreg, op_pop_sreg, op_load_far;
+x86_emu_fn op_sldt, op_str, op_lldt, op_ltr, op_lar, op_lsl, op_verr, op_verw, op_arpl;
+x86_emu_fn op_sgdt, op_sidt, op_lgdt, op_lidt;
+/* far.c */
+x86_emu_fn op_jmp_far, op_call_far, op_jmp_far_mem, op_call_far_mem, op_ret_far, op_iret;
+x86_emu_fn op_int, op_int3, op_into;
+/* fastcall.c */
+x86_emu_fn op_syscall, op_sysret, op_sysenter, op_sysexit;
 
 #endif

@@ -18,6 +18,9 @@
 #define KNOWNI(fl, i)		ROWI(NULL, NONE, NONE, F_KNOWN | (fl), i)
 #define UNDEFINED		{ { .fn = NULL }, 0, OP_NONE, OP_NONE, OP_NONE, X86_ICPT_NONE }
 
+#define PUSH_SREG		ROW(op_push_sreg, NONE, NONE, F_NO64)
+#define POP_SREG		ROW(op_pop_sreg, NONE, NONE, F_NO64 | F_MORE_MEM)
+
 #define ALU(base, f, fl)				\
 	[(base) + 0] = ROW(f, Eb, Gb, (fl)),		\
 	[(base) + 1] = ROW(f, Ev, Gv, (fl)),		\
@@ -74,9 +77,9 @@ static const struct x86_emu_row group5[8] = {
 	ROW(op_inc, Ev, NONE, F_LOCK),
 	ROW(op_dec, Ev, NONE, F_LOCK),
 	ROW(op_call_abs, Ev, NONE, F_RO | F_NEAR | F_MORE_MEM),
-	KNOWN(F_MODRM | F_MEM | F_MORE_MEM),
+	ROW(op_call_far_mem, M, NONE, F_MEM | F_MORE_MEM),
 	ROW(op_jmp_abs, Ev, NONE, F_RO | F_NEAR),
-	KNOWN(F_MODRM | F_MEM | F_MORE_MEM),
+	ROW(op_jmp_far_mem, M, NONE, F_MEM | F_MORE_MEM),
 	ROW(op_push, Ev, NONE, F_RO | F_D64 | F_MORE_MEM),
 };
 
@@ -85,19 +88,19 @@ static const struct x86_emu_row group11_b[8] = { ROW(op_mov, Eb, Ib, F_WO) };
 static const struct x86_emu_row group11_v[8] = { ROW(op_mov, Ev, Iz, F_WO) };
 
 static const struct x86_emu_row row_63[2] = {
-	KNOWN(F_MODRM | F_PROT),			/* ARPL */
-	ROW(op_movsx, Gv, Ed, F_WO),			/* MOVSXD */
+	ROW(op_arpl, Ew, Gw, F_PROT),
+	ROW(op_movsx, Gv, Ed, F_WO),		/* MOVSXD */
 };
 
 const struct x86_emu_row x86_emu_map_1byte[256] = {
 	ALU(0x00, op_add, F_LOCK),
-	[0x06] = KNOWN(F_NO64), [0x07] = KNOWN(F_NO64),
+	[0x06] = PUSH_SREG, [0x07] = POP_SREG,
 	ALU(0x08, op_or, F_LOCK),
-	[0x0e] = KNOWN(F_NO64),
+	[0x0e] = PUSH_SREG,
 	ALU(0x10, op_adc, F_LOCK),
-	[0x16] = KNOWN(F_NO64), [0x17] = KNOWN(F_NO64),
+	[0x16] = PUSH_SREG, [0x17] = POP_SREG,
 	ALU(0x18, op_sbb, F_LOCK),
-	[0x1e] = KNOWN(F_NO64), [0x1f] = KNOWN(F_NO64),
+	[0x1e] = PUSH_SREG, [0x1f] = POP_SREG,
 	ALU(0x20, op_and, F_LOCK),
 	[0x27] = ROW(op_daa, NONE, NONE, F_NO64),
 	ALU(0x28, op_sub, F_LOCK),
@@ -135,14 +138,14 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 	[0x89] = ROW(op_mov, Ev, Gv, F_WO),
 	[0x8a] = ROW(op_mov, Gb, Eb, F_WO),
 	[0x8b] = ROW(op_mov, Gv, Ev, F_WO),
-	[0x8c] = KNOWN_RM,
+	[0x8c] = ROW(op_mov_from_sreg, Rv_Mw, Sw, F_WO),
 	[0x8d] = ROW(op_lea, Gv, M, F_WO | F_MEM),
-	[0x8e] = KNOWN_RM,
+	[0x8e] = ROW(op_mov_to_sreg, Sw, Ew, F_MORE_MEM),
 	[0x8f] = GROUP(G_REG, group1a),
 	[0x90 ... 0x97] = ROW(op_xchg, Zv, AX, 0),
 	[0x98] = ROW(op_cbw, NONE, NONE, 0),
 	[0x99] = ROW(op_cwd, NONE, NONE, 0),
-	[0x9a] = ROW(NULL, Ap, NONE, F_KNOWN | F_NO64),
+	[0x9a] = ROW(op_call_far, NONE, Ap, F_NO64),
 	[0x9b] = KNOWN(0),
 	[0x9c] = ROWI(op_pushf, NONE, NONE, F_D64, PUSHF),
 	[0x9d] = ROWI(op_popf, NONE, NONE, F_D64, POPF),
@@ -170,18 +173,18 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 	[0xc1] = GROUP(G_REG, group2_Ev_Ib),
 	[0xc2] = ROW(op_ret, Iw, NONE, F_RO | F_NEAR),
 	[0xc3] = ROW(op_ret, NONE, NONE, F_NEAR),
-	[0xc4] = KNOWN(F_MODRM | F_NO64 | F_MEM | F_MORE_MEM),
-	[0xc5] = KNOWN(F_MODRM | F_NO64 | F_MEM | F_MORE_MEM),
+	[0xc4] = ROW(op_load_far, R, M, F_NO64 | F_MEM | F_MORE_MEM),
+	[0xc5] = ROW(op_load_far, R, M, F_NO64 | F_MEM | F_MORE_MEM),
 	[0xc6] = GROUP(G_REG, group11_b),
 	[0xc7] = GROUP(G_REG, group11_v),
 	[0xc8] = ROW3(op_enter, NONE, Iw, Ib2, F_D64),
 	[0xc9] = ROW(op_leave, NONE, NONE, F_D64),
-	[0xca] = ROW(NULL, Iw, NONE, F_KNOWN),
-	[0xcb] = KNOWN(0),
-	[0xcc] = KNOWN(0),
-	[0xcd] = ROWI(NULL, NONE, Ib, F_KNOWN, INTN),
-	[0xce] = KNOWN(F_NO64),
-	[0xcf] = KNOWNI(0, IRET),
+	[0xca] = ROW(op_ret_far, NONE, Iw, 0),
+	[0xcb] = ROW(op_ret_far, NONE, NONE, 0),
+	[0xcc] = ROW(op_int3, NONE, NONE, 0),
+	[0xcd] = ROWI(op_int, NONE, Ib, 0, INTN),
+	[0xce] = ROW(op_into, NONE, NONE, F_NO64),
+	[0xcf] = ROWI(op_iret, NONE, NONE, 0, IRET),
 	[0xd0] = GROUP(G_REG, group2_Eb_1),
 	[0xd1] = GROUP(G_REG, group2_Ev_1),
 	[0xd2] = GROUP(G_REG, group2_Eb_CL),
@@ -199,7 +202,7 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 	[0xe7] = ROWI(op_out, AX, Ib, F_RO, OUT),
 	[0xe8] = ROW(op_call, Jz, NONE, F_RO | F_NEAR),
 	[0xe9] = ROW(op_jmp, Jz, NONE, F_RO | F_NEAR),
-	[0xea] = ROW(NULL, Ap, NONE, F_KNOWN | F_NO64),
+	[0xea] = ROW(op_jmp_far, NONE, Ap, F_NO64),
 	[0xeb] = ROW(op_jmp, Jb, NONE, F_RO | F_NEAR),
 	[0xec] = ROWI(op_in, AL, DX, F_WO, IN),
 	[0xed] = ROWI(op_in, AX, DX, F_WO, IN),
@@ -221,16 +224,16 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 };
 
 static const struct x86_emu_row group6[8] = {
-	KNOWNI(F_MODRM | F_PROT, SLDT),
-	KNOWNI(F_MODRM | F_PROT, STR),
-	KNOWNI(F_MODRM | F_PROT | F_PRIV, LLDT),
-	KNOWNI(F_MODRM | F_PROT | F_PRIV, LTR),
-	KNOWN(F_MODRM | F_PROT),
-	KNOWN(F_MODRM | F_PROT),
+	ROWI(op_sldt, Rv_Mw, NONE, F_WO | F_PROT, SLDT),
+	ROWI(op_str, Rv_Mw, NONE, F_WO | F_PROT, STR),
+	ROWI(op_lldt, NONE, Ew, F_PROT | F_PRIV | F_MORE_MEM, LLDT),
+	ROWI(op_ltr, NONE, Ew, F_PROT | F_PRIV | F_MORE_MEM, LTR),
+	ROW(op_verr, NONE, Ew, F_PROT | F_MORE_MEM),
+	ROW(op_verw, NONE, Ew, F_PROT | F_MORE_MEM),
 };
 
 static const struct x86_emu_row group7_vmx[8] = {
-	[1] = KNOWNI(F_MODRM, VMCALL),
+	[1] = ROWI(op_hypercall, E, NONE, F_RO, VMCALL),
 	[2] = KNOWNI(F_MODRM, VMX),
 	[3] = KNOWNI(F_MODRM, VMX),
 	[4] = KNOWNI(F_MODRM, VMX),
@@ -239,21 +242,21 @@ static const struct x86_emu_row group7_vmx[8] = {
 static const struct x86_emu_row group7_monitor[8] = {
 	[0] = KNOWNI(F_MODRM | F_PRIV, MONITOR),
 	[1] = KNOWNI(F_MODRM | F_PRIV, MWAIT),
-	[2] = KNOWN_RM,						/* CLAC */
-	[3] = KNOWN_RM,						/* STAC */
+	[2] = ROW(op_ac, E, NONE, F_RO),			/* CLAC */
+	[3] = ROW(op_ac, E, NONE, F_RO),			/* STAC */
 	[7] = KNOWN_RM,						/* ENCLS */
 };
 
 static const struct x86_emu_row group7_xcr[8] = {
-	[0] = KNOWN_RM,						/* XGETBV */
-	[1] = KNOWNI(F_MODRM | F_PRIV, XSETBV),
+	[0] = ROW(op_xgetbv, E, NONE, F_RO),
+	[1] = ROWI(op_xsetbv, E, NONE, F_RO, XSETBV),
 	[4] = KNOWNI(F_MODRM, VMX),				/* VMFUNC */
 	[5] = KNOWN_RM, [6] = KNOWN_RM, [7] = KNOWN_RM,		/* XEND, XTEST, ENCLU */
 };
 
 static const struct x86_emu_row group7_svm[8] = {
 	[0] = KNOWNI(F_MODRM | F_PRIV, SVM),
-	[1] = KNOWNI(F_MODRM, VMMCALL),
+	[1] = ROWI(op_hypercall, E, NONE, F_RO, VMMCALL),
 	[2 ... 7] = KNOWNI(F_MODRM | F_PRIV, SVM),
 };
 
@@ -263,27 +266,27 @@ static const struct x86_emu_row group7_misc5[8] = {
 };
 
 static const struct x86_emu_row group7_misc7[8] = {
-	[0] = KNOWN(F_MODRM | F_ONLY64 | F_PRIV),		/* SWAPGS */
-	[1] = KNOWNI(F_MODRM, RDTSCP),
+	[0] = ROW(op_swapgs, E, NONE, F_RO | F_ONLY64 | F_PRIV),
+	[1] = ROWI(op_rdtscp, E, NONE, F_RO, RDTSCP),
 	[2] = KNOWNI(F_MODRM | F_PRIV, MONITOR),		/* MONITORX */
 	[3] = KNOWNI(F_MODRM | F_PRIV, MWAIT),			/* MWAITX */
 	[4] = KNOWN_RM, [5] = KNOWN_RM, [6] = KNOWN_RM, [7] = KNOWN_RM,
 };
 
 static const struct x86_emu_row row_0f01_0[2] = {
-	KNOWNI(F_MODRM, SGDT), GROUP(G_RM, group7_vmx),
+	ROWI(op_sgdt, M, NONE, F_WRITES, SGDT), GROUP(G_RM, group7_vmx),
 };
 
 static const struct x86_emu_row row_0f01_1[2] = {
-	KNOWNI(F_MODRM, SIDT), GROUP(G_RM, group7_monitor),
+	ROWI(op_sidt, M, NONE, F_WRITES, SIDT), GROUP(G_RM, group7_monitor),
 };
 
 static const struct x86_emu_row row_0f01_2[2] = {
-	KNOWNI(F_MODRM | F_PRIV, LGDT), GROUP(G_RM, group7_xcr),
+	ROWI(op_lgdt, M, NONE, F_PRIV, LGDT), GROUP(G_RM, group7_xcr),
 };
 
 static const struct x86_emu_row row_0f01_3[2] = {
-	KNOWNI(F_MODRM | F_PRIV, LIDT), GROUP(G_RM, group7_svm),
+	ROWI(op_lidt, M, NONE, F_PRIV, LIDT), GROUP(G_RM, group7_svm),
 };
 
 static const struct x86_emu_row row_0f01_5[2] = {
@@ -291,15 +294,15 @@ static const struct x86_emu_row row_0f01_5[2] = {
 };
 
 static const struct x86_emu_row row_0f01_7[2] = {
-	KNOWNI(F_MODRM | F_PRIV, INVLPG), GROUP(G_RM, group7_misc7),
+	ROWI(op_invlpg, M, NONE, F_PRIV, INVLPG), GROUP(G_RM, group7_misc7),
 };
 
 static const struct x86_emu_row group7[8] = {
 	GROUP(G_MOD3, row_0f01_0), GROUP(G_MOD3, row_0f01_1),
 	GROUP(G_MOD3, row_0f01_2), GROUP(G_MOD3, row_0f01_3),
-	KNOWNI(F_MODRM, SMSW),
+	ROWI(op_smsw, Rv_Mw, NONE, F_WO, SMSW),
 	GROUP(G_MOD3, row_0f01_5),
-	KNOWNI(F_MODRM | F_PRIV, LMSW),
+	ROWI(op_lmsw, NONE, Ew, F_PRIV, LMSW),
 	GROUP(G_MOD3, row_0f01_7),
 };
 
@@ -336,27 +339,29 @@ static const struct x86_emu_row row_0fb8[4] = {
 const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0x00] = GROUP(G_REG, group6),
 	[0x01] = GROUP(G_REG, group7),
-	[0x02 ... 0x03] = KNOWN(F_MODRM | F_PROT | F_MORE_MEM),	/* LAR, LSL */
-	[0x05] = KNOWN(0),					/* SYSCALL */
-	[0x06] = KNOWNI(F_PRIV, CLTS),
-	[0x07] = KNOWN(F_PRIV),					/* SYSRET */
-	[0x08] = KNOWNI(F_PRIV, INVD),
-	[0x09] = KNOWNI(F_PRIV, WBINVD),
+	[0x02] = ROW(op_lar, Gv, Ew, F_WO | F_PROT | F_MORE_MEM),
+	[0x03] = ROW(op_lsl, Gv, Ew, F_WO | F_PROT | F_MORE_MEM),
+	[0x05] = ROW(op_syscall, NONE, NONE, 0),
+	[0x06] = ROWI(op_clts, NONE, NONE, F_PRIV, CLTS),
+	[0x07] = ROW(op_sysret, NONE, NONE, 0),
+	[0x08] = ROWI(op_wbinvd, NONE, NONE, F_PRIV, INVD),
+	[0x09] = ROWI(op_wbinvd, NONE, NONE, F_PRIV, WBINVD),
 	[0x0d] = ROW(op_nop, E, NONE, F_RO),			/* PREFETCHW */
 	[0x0e] = KNOWN(0),					/* FEMMS */
 	[0x0f] = KNOWN_RM_IB,					/* 3DNow! */
 	[0x10 ... 0x17] = KNOWN_RM,
 	[0x18 ... 0x1f] = ROW(op_nop, E, NONE, F_RO),
-	[0x20] = KNOWNI(F_MODRM | F_MODREG | F_PRIV | F_Q64, CR_READ),
-	[0x21] = KNOWNI(F_MODRM | F_MODREG | F_PRIV | F_Q64, DR_READ),
-	[0x22] = KNOWNI(F_MODRM | F_MODREG | F_PRIV | F_Q64, CR_WRITE),
-	[0x23] = KNOWNI(F_MODRM | F_MODREG | F_PRIV | F_Q64, DR_WRITE),
+	[0x20] = ROWI(op_mov_from_cr, R, NONE, F_MODREG | F_PRIV | F_Q64, CR_READ),
+	[0x21] = ROWI(op_mov_from_dr, R, NONE, F_MODREG | F_PRIV | F_Q64, DR_READ),
+	[0x22] = ROWI(op_mov_to_cr, R, NONE, F_MODREG | F_PRIV | F_Q64, CR_WRITE),
+	[0x23] = ROWI(op_mov_to_dr, R, NONE, F_MODREG | F_PRIV | F_Q64, DR_WRITE),
 	[0x28 ... 0x2f] = KNOWN_RM,
-	[0x30] = KNOWNI(F_PRIV, WRMSR),
-	[0x31] = KNOWNI(0, RDTSC),
-	[0x32] = KNOWNI(F_PRIV, RDMSR),
-	[0x33] = KNOWNI(0, RDPMC),
-	[0x34 ... 0x35] = KNOWN(0),				/* SYSENTER, SYSEXIT */
+	[0x30] = ROWI(op_wrmsr, NONE, NONE, F_PRIV, WRMSR),
+	[0x31] = ROWI(op_rdtsc, NONE, NONE, 0, RDTSC),
+	[0x32] = ROWI(op_rdmsr, NONE, NONE, F_PRIV, RDMSR),
+	[0x33] = ROWI(op_rdpmc, NONE, NONE, 0, RDPMC),
+	[0x34] = ROW(op_sysenter, NONE, NONE, 0),
+	[0x35] = ROW(op_sysexit, NONE, NONE, 0),
 	[0x37] = KNOWN(0),					/* GETSEC */
 	[0x40 ... 0x4f] = ROW(op_cmovcc, Gv, Ev, 0),
 	[0x50 ... 0x6f] = KNOWN_RM,
@@ -368,12 +373,14 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0x7c ... 0x7f] = KNOWN_RM,
 	[0x80 ... 0x8f] = ROW(op_jcc, Jz, NONE, F_RO | F_NEAR),
 	[0x90 ... 0x9f] = ROW(op_setcc, Eb, NONE, F_WO),
-	[0xa0] = KNOWN(F_D64), [0xa1] = KNOWN(F_D64),
+	[0xa0] = ROW(op_push_sreg, NONE, NONE, F_D64),
+	[0xa1] = ROW(op_pop_sreg, NONE, NONE, F_D64),
 	[0xa2] = ROWI(op_cpuid, NONE, NONE, 0, CPUID),
 	[0xa3] = ROW(op_bt, Ev, Gv, F_RO | F_BITOFF),
 	[0xa4] = ROW3(op_shld, Ev, Gv, Ib, 0),
 	[0xa5] = ROW3(op_shld, Ev, Gv, CL, 0),
-	[0xa8] = KNOWN(F_D64), [0xa9] = KNOWN(F_D64),
+	[0xa8] = ROW(op_push_sreg, NONE, NONE, F_D64),
+	[0xa9] = ROW(op_pop_sreg, NONE, NONE, F_D64),
 	[0xaa] = KNOWNI(0, RSM),
 	[0xab] = ROW(op_bts, Ev, Gv, F_LOCK | F_BITOFF),
 	[0xac] = ROW3(op_shrd, Ev, Gv, Ib, 0),
@@ -382,9 +389,9 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0xaf] = ROW(op_imul2, Gv, Ev, 0),
 	[0xb0] = ROW(op_cmpxchg, Eb, Gb, F_LOCK),
 	[0xb1] = ROW(op_cmpxchg, Ev, Gv, F_LOCK),
-	[0xb2] = KNOWN(F_MODRM | F_MEM | F_MORE_MEM),
+	[0xb2] = ROW(op_load_far, R, M, F_MEM | F_MORE_MEM),
 	[0xb3] = ROW(op_btr, Ev, Gv, F_LOCK | F_BITOFF),
-	[0xb4 ... 0xb5] = KNOWN(F_MODRM | F_MEM | F_MORE_MEM),
+	[0xb4 ... 0xb5] = ROW(op_load_far, R, M, F_MEM | F_MORE_MEM),
 	[0xb6] = ROW(op_mov, Gv, Eb, F_WO),
 	[0xb7] = ROW(op_mov, Gv, Ew, F_WO),
 	[0xb8] = GROUP(G_SIMD, row_0fb8),
