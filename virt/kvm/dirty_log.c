@@ -81,8 +81,7 @@ static void breathe(struct kvm *kvm, bool *flush)
  * NULL) and protect their pages. What was taken down is put into @taken, if that is given.
  */
 static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned long first,
-		       unsigned long n,
-		       const unsigned long *wanted, unsigned long *taken)
+		       unsigned long n, const unsigned long *wanted, unsigned long *taken)
 {
 	bool flush = false;
 	unsigned long i;
