@@ -134,7 +134,7 @@ void vm_map(struct vm *vm, uint64_t va, uint64_t gpa, uint64_t flags)
 struct vm *vm_new(unsigned int options)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
-	struct kvm_pit_config pit = { 0 };
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };	/* port 0x61 too */
 	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
 
 	expect(vm);
