@@ -150,7 +150,8 @@ static void last_cpu_resume(void)
 /* Tasks still run, and vCPUs among them: their next entry faults, and kvm_rebooting says why. */
 static void shutdown_all(void)
 {
-	pr_info("kvm: turning virtualization off\n");
+	if (kvm_has_vms())
+		pr_info("kvm: turning virtualization off under running VMs\n");
 	WRITE_ONCE(kvm_rebooting, true);
 	on_each_cpu(cpu_off, NULL, true);
 }
