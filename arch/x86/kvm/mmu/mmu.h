@@ -14,6 +14,7 @@
 #include <kvm/memslot.h>
 #include <kvm/vcpu.h>
 #include "../exception.h"
+#include "tdp_config.h"
 
 /* Access of a fault or a walk; the bits of an x86 page-fault error code (SDM vol 3, 4.7). */
 #define ACC_PRESENT	BIT(0)
@@ -79,15 +80,6 @@ struct x86_mmu {
 
 #define INVALID_PAGE	(~(hpa_t)0)
 
-/* What hardware setup tells the room, once. */
-struct mmu_tdp_config {
-	bool	enabled;
-	u8	max_level;		/* 4 or 5: of our tables */
-	u8	max_page_level;		/* largest mapping: 2 for 2M, 3 for 1G */
-	bool	ept;			/* entry format */
-	bool	ept_ad, ept_exec_only;
-	u64	sme_mask;
-};
 void mmu_configure(const struct mmu_tdp_config *c);
 
 int mmu_module_init(void);

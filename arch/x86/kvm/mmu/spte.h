@@ -23,7 +23,7 @@
 #define KVM_X86_MMU_SPTE_H
 
 #include <kvm/types.h>
-#include "mmu.h"
+#include "tdp_config.h"
 
 #define TDP_MAX_LEVEL		5
 #define SPTE_BITS		9
@@ -130,12 +130,6 @@ static inline kvm_pfn_t spte_pfn(u64 spte)
 static inline bool spte_writable(u64 spte)
 {
 	return spte & spte_format.write;
-}
-
-/* Does the mapping let an access (ACC_*) through? Nothing but writes is ever forbidden. */
-static inline bool spte_allows(u64 spte, u32 access)
-{
-	return !(access & ACC_WRITE) || spte_writable(spte);
 }
 
 /* May a write be let through without looking at the VMM's mapping again? */

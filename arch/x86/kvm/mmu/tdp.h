@@ -51,6 +51,12 @@ static inline u64 *spte_to_table(u64 table_spte)
 	return __va(spte_hpa(table_spte));
 }
 
+/* Does the mapping let an access (ACC_*) through? Nothing but writes is ever forbidden. */
+static inline bool spte_allows(u64 spte, u32 access)
+{
+	return !(access & ACC_WRITE) || spte_writable(spte);
+}
+
 /*
  * One entry on the way of a walk.
  */
