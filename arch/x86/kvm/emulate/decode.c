@@ -194,7 +194,7 @@ static enum x86_op_result decode_vex(struct x86_emu *emu)
 	if (r)
 		return r;
 	insn->map = map;
-	insn->row = x86_emu_vex_row(map, insn->opcode, insn->simd);
+	insn->row = x86_emu_vex_row(map, insn->opcode);
 	return bad || !insn->row ? emu_ud(emu) : X86_OP_OK;
 }
 
@@ -467,8 +467,6 @@ static bool operands_valid(const struct x86_emu *emu)
 	u8 sreg = insn->reg & 7;
 
 	if (flags & F_MEM && insn->mod == 3)
-		return false;
-	if (flags & F_REG && insn->mod != 3)
 		return false;
 	if (insn->row->dst == OP_Sw && sreg == X86_EMU_CS)
 		return false;

@@ -72,7 +72,7 @@ enum operand_code {
 	/* ModRM.reg names something else: a control, debug or vector register */
 	OP_R,
 	OP_LAST_MODRM = OP_R,
-	OP_Zb, OP_Zv, OP_AL, OP_AX, OP_CL, OP_DX,
+	OP_Zb, OP_Zv, OP_AL, OP_AX, OP_AX16, OP_CL, OP_DX,
 	OP_1,
 	OP_Ob, OP_Ov,
 	OP_Ib, OP_Ibs,		/* the latter sign-extended to operand size */
@@ -88,7 +88,6 @@ enum operand_code {
 #define F_MODRM		0x00000002	/* has a ModRM byte though no operand says so */
 #define F_MODREG	0x00000004	/* ModRM.mod is ignored: always a register */
 #define F_MEM		0x00000008	/* ModRM must name memory */
-#define F_REG		0x00000010	/* ModRM must name a register */
 #define F_LOCK		0x00000020	/* LOCK is allowed when dst is memory */
 #define F_PRIV		0x00000040	/* CPL 0 only, else #GP(0) */
 #define F_PROT		0x00000080	/* #UD in real and virtual-8086 mode */
@@ -106,11 +105,8 @@ enum operand_code {
 #define F_LOCKED	0x00020000	/* locked even without the prefix */
 #define F_POP		0x00040000	/* the address is computed with rsp already popped */
 #define F_WRITES	0x00080000	/* the function itself writes the memory operand */
-#define F_VEX		0x00100000	/* needs a VEX prefix */
-#define F_NO66		0x00200000	/* 66 and REX.W do not change its size */
 /* 64-bit operands always in 64-bit mode, 32-bit ones elsewhere */
 #define F_Q64		0x00400000
-#define F_FPU		0x00800000	/* #NM, #UD as CR0.EM and CR0.TS say */
 /* Not an opcode but a table: ->sub, indexed by what the group's kind says. */
 #define G_REG		0x10000000	/* ModRM.reg */
 #define G_MOD3		0x20000000	/* 0: memory; 1: register */
@@ -133,7 +129,7 @@ extern const struct x86_emu_row x86_emu_map_1byte[256];
 extern const struct x86_emu_row x86_emu_map_0f[256];
 extern const struct x86_emu_row x86_emu_map_0f38[256];
 extern const struct x86_emu_row x86_emu_map_0f3a[256];
-const struct x86_emu_row *x86_emu_vex_row(unsigned int map, u8 opcode, u8 simd);
+const struct x86_emu_row *x86_emu_vex_row(unsigned int map, u8 opcode);
 
 /* operand.c: sizes, registers, segments, memory, stack */
 u64 emu_mask(unsigned int bytes);
@@ -255,6 +251,9 @@ x86_emu_fn op_sgdt, op_sidt, op_lgdt, op_lidt;
 /* far.c */
 x86_emu_fn op_jmp_far, op_call_far, op_jmp_far_mem, op_call_far_mem, op_ret_far, op_iret;
 x86_emu_fn op_int, op_int3, op_into;
+/* simd.c */
+x86_emu_fn op_vec_move, op_fxsave, op_fxrstor, op_fninit, op_fnclex, op_fnstcw, op_fnstsw, op_fldcw;
+x86_emu_fn op_fwait;
 /* fastcall.c */
 x86_emu_fn op_syscall, op_sysret, op_sysenter, op_sysexit;
 

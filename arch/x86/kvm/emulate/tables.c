@@ -21,6 +21,10 @@
 #define PUSH_SREG		ROW(op_push_sreg, NONE, NONE, F_NO64)
 #define POP_SREG		ROW(op_pop_sreg, NONE, NONE, F_NO64 | F_MORE_MEM)
 
+/* simd.c finds out by its own table which prefixes there are; the rest is not implemented. */
+#define VEC_LOAD		ROW(op_vec_move, E, NONE, F_RO)
+#define VEC_STORE		ROW(op_vec_move, E, NONE, F_RO | F_WRITES)
+
 #define ALU(base, f, fl)				\
 	[(base) + 0] = ROW(f, Eb, Gb, (fl)),		\
 	[(base) + 1] = ROW(f, Ev, Gv, (fl)),		\
@@ -92,6 +96,42 @@ static const struct x86_emu_row row_63[2] = {
 	ROW(op_movsx, Gv, Ed, F_WO),		/* MOVSXD */
 };
 
+/* x87: whatever is done to the control and status words alone. */
+static const struct x86_emu_row group_d9[8] = {
+	[0 ... 4] = KNOWN_RM,
+	[5] = ROW(op_fldcw, Ew, NONE, F_RO),
+	[6] = KNOWN_RM,
+	[7] = ROW(op_fnstcw, Ew, NONE, F_WO),
+};
+
+static const struct x86_emu_row group_db_4[8] = {
+	[0 ... 1] = KNOWN_RM,
+	[2] = ROW(op_fnclex, E, NONE, F_RO),
+	[3] = ROW(op_fninit, E, NONE, F_RO),
+	[4 ... 7] = KNOWN_RM,
+};
+
+static const struct x86_emu_row group_db[8] = {
+	[0 ... 3] = KNOWN_RM, [4] = GROUP(G_RM, group_db_4), [5 ... 7] = KNOWN_RM,
+};
+
+static const struct x86_emu_row group_dd[8] = {
+	[0 ... 6] = KNOWN_RM, [7] = ROW(op_fnstsw, Ew, NONE, F_WO),
+};
+
+static const struct x86_emu_row group_df_4[8] = {
+	[0] = ROW3(op_fnstsw, AX16, NONE, E, F_WO), [1 ... 7] = KNOWN_RM,
+};
+
+static const struct x86_emu_row group_df[8] = {
+	[0 ... 3] = KNOWN_RM, [4] = GROUP(G_RM, group_df_4), [5 ... 7] = KNOWN_RM,
+};
+
+static const struct x86_emu_row row_d9[2] = { GROUP(G_REG, group_d9), KNOWN_RM };
+static const struct x86_emu_row row_db[2] = { KNOWN_RM, GROUP(G_REG, group_db) };
+static const struct x86_emu_row row_dd[2] = { GROUP(G_REG, group_dd), KNOWN_RM };
+static const struct x86_emu_row row_df[2] = { KNOWN_RM, GROUP(G_REG, group_df) };
+
 const struct x86_emu_row x86_emu_map_1byte[256] = {
 	ALU(0x00, op_add, F_LOCK),
 	[0x06] = PUSH_SREG, [0x07] = POP_SREG,
@@ -146,7 +186,7 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 	[0x98] = ROW(op_cbw, NONE, NONE, 0),
 	[0x99] = ROW(op_cwd, NONE, NONE, 0),
 	[0x9a] = ROW(op_call_far, NONE, Ap, F_NO64),
-	[0x9b] = KNOWN(0),
+	[0x9b] = ROW(op_fwait, NONE, NONE, 0),
 	[0x9c] = ROWI(op_pushf, NONE, NONE, F_D64, PUSHF),
 	[0x9d] = ROWI(op_popf, NONE, NONE, F_D64, POPF),
 	[0x9e] = ROW(op_sahf, NONE, NONE, 0),
@@ -193,7 +233,14 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 	[0xd5] = ROW(op_aad, NONE, Ib, F_NO64),
 	[0xd6] = ROW(op_salc, NONE, NONE, F_NO64),
 	[0xd7] = ROW(op_xlat, NONE, NONE, 0),
-	[0xd8 ... 0xdf] = KNOWN_RM,
+	[0xd8] = KNOWN_RM,
+	[0xd9] = GROUP(G_MOD3, row_d9),
+	[0xda] = KNOWN_RM,
+	[0xdb] = GROUP(G_MOD3, row_db),
+	[0xdc] = KNOWN_RM,
+	[0xdd] = GROUP(G_MOD3, row_dd),
+	[0xde] = KNOWN_RM,
+	[0xdf] = GROUP(G_MOD3, row_df),
 	[0xe0 ... 0xe2] = ROW(op_loop, Jb, NONE, F_RO | F_NEAR),
 	[0xe3] = ROW(op_jcxz, Jb, NONE, F_RO | F_NEAR),
 	[0xe4] = ROWI(op_in, AL, Ib, F_WO, IN),
@@ -332,6 +379,31 @@ static const struct x86_emu_row row_0f78[4] = {
 	UNDEFINED, ROW3(NULL, NONE, Ib, Ib2, F_KNOWN | F_MODRM),
 };
 
+static const struct x86_emu_row row_0f7e[4] = { VEC_STORE, VEC_STORE, VEC_LOAD, UNDEFINED };
+
+static const struct x86_emu_row group15_mem[8] = {
+	[0] = ROW(op_fxsave, E, NONE, F_RO | F_WRITES | F_MEM),
+	[1] = ROW(op_fxrstor, E, NONE, F_RO | F_MEM),
+	[2 ... 6] = KNOWN_RM,
+	[7] = ROW(op_clflush, E, NONE, F_RO | F_MEM),
+};
+
+/* With a prefix they are others: UMONITOR, TPAUSE, INCSSP ... */
+static const struct x86_emu_row row_fence[4] = {
+	ROW(op_nop, E, NONE, F_RO), KNOWN_RM, KNOWN_RM, KNOWN_RM,
+};
+
+static const struct x86_emu_row group15_reg[8] = {
+	[0 ... 4] = KNOWN_RM,
+	[5] = GROUP(G_SIMD, row_fence),
+	[6] = GROUP(G_SIMD, row_fence),
+	[7] = GROUP(G_SIMD, row_fence),
+};
+
+static const struct x86_emu_row row_0fae[2] = {
+	GROUP(G_REG, group15_mem), GROUP(G_REG, group15_reg),
+};
+
 static const struct x86_emu_row row_0fb8[4] = {
 	[2] = ROW(op_popcnt, Gv, Ev, F_WO),
 };
@@ -349,13 +421,18 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0x0d] = ROW(op_nop, E, NONE, F_RO),			/* PREFETCHW */
 	[0x0e] = KNOWN(0),					/* FEMMS */
 	[0x0f] = KNOWN_RM_IB,					/* 3DNow! */
-	[0x10 ... 0x17] = KNOWN_RM,
+	[0x10] = VEC_LOAD, [0x11] = VEC_STORE,
+	[0x12] = VEC_LOAD, [0x13] = VEC_STORE,
+	[0x14 ... 0x15] = KNOWN_RM,
+	[0x16] = VEC_LOAD, [0x17] = VEC_STORE,
 	[0x18 ... 0x1f] = ROW(op_nop, E, NONE, F_RO),
 	[0x20] = ROWI(op_mov_from_cr, R, NONE, F_MODREG | F_PRIV | F_Q64, CR_READ),
 	[0x21] = ROWI(op_mov_from_dr, R, NONE, F_MODREG | F_PRIV | F_Q64, DR_READ),
 	[0x22] = ROWI(op_mov_to_cr, R, NONE, F_MODREG | F_PRIV | F_Q64, CR_WRITE),
 	[0x23] = ROWI(op_mov_to_dr, R, NONE, F_MODREG | F_PRIV | F_Q64, DR_WRITE),
-	[0x28 ... 0x2f] = KNOWN_RM,
+	[0x28] = VEC_LOAD, [0x29] = VEC_STORE,
+	[0x2a] = KNOWN_RM, [0x2b] = VEC_STORE,
+	[0x2c ... 0x2f] = KNOWN_RM,
 	[0x30] = ROWI(op_wrmsr, NONE, NONE, F_PRIV, WRMSR),
 	[0x31] = ROWI(op_rdtsc, NONE, NONE, 0, RDTSC),
 	[0x32] = ROWI(op_rdmsr, NONE, NONE, F_PRIV, RDMSR),
@@ -364,13 +441,16 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0x35] = ROW(op_sysexit, NONE, NONE, 0),
 	[0x37] = KNOWN(0),					/* GETSEC */
 	[0x40 ... 0x4f] = ROW(op_cmovcc, Gv, Ev, 0),
-	[0x50 ... 0x6f] = KNOWN_RM,
+	[0x50 ... 0x6d] = KNOWN_RM,
+	[0x6e ... 0x6f] = VEC_LOAD,
 	[0x70 ... 0x73] = KNOWN_RM_IB,
 	[0x74 ... 0x76] = KNOWN_RM,
 	[0x77] = KNOWN(0),					/* EMMS */
 	[0x78] = GROUP(G_SIMD, row_0f78),
 	[0x79] = KNOWN_RM,
-	[0x7c ... 0x7f] = KNOWN_RM,
+	[0x7c ... 0x7d] = KNOWN_RM,
+	[0x7e] = GROUP(G_SIMD, row_0f7e),
+	[0x7f] = VEC_STORE,
 	[0x80 ... 0x8f] = ROW(op_jcc, Jz, NONE, F_RO | F_NEAR),
 	[0x90 ... 0x9f] = ROW(op_setcc, Eb, NONE, F_WO),
 	[0xa0] = ROW(op_push_sreg, NONE, NONE, F_D64),
@@ -385,7 +465,7 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0xab] = ROW(op_bts, Ev, Gv, F_LOCK | F_BITOFF),
 	[0xac] = ROW3(op_shrd, Ev, Gv, Ib, 0),
 	[0xad] = ROW3(op_shrd, Ev, Gv, CL, 0),
-	[0xae] = KNOWN_RM,
+	[0xae] = GROUP(G_MOD3, row_0fae),
 	[0xaf] = ROW(op_imul2, Gv, Ev, 0),
 	[0xb0] = ROW(op_cmpxchg, Eb, Gb, F_LOCK),
 	[0xb1] = ROW(op_cmpxchg, Ev, Gv, F_LOCK),
@@ -408,7 +488,13 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0xc4 ... 0xc6] = KNOWN_RM_IB,
 	[0xc7] = GROUP(G_MOD3, row_0fc7),
 	[0xc8 ... 0xcf] = ROW(op_bswap, Zv, NONE, 0),
-	[0xd0 ... 0xfe] = KNOWN_RM,
+	[0xd0 ... 0xd5] = KNOWN_RM,
+	[0xd6] = VEC_STORE,
+	[0xd7 ... 0xe6] = KNOWN_RM,
+	[0xe7] = VEC_STORE,
+	[0xe8 ... 0xef] = KNOWN_RM,
+	[0xf0] = VEC_LOAD,
+	[0xf1 ... 0xfe] = KNOWN_RM,
 };
 
 static const struct x86_emu_row row_0f38f0[4] = {
@@ -426,7 +512,9 @@ const struct x86_emu_row x86_emu_map_0f38[256] = {
 	[0x10] = KNOWN_RM, [0x14 ... 0x15] = KNOWN_RM, [0x17] = KNOWN_RM,
 	[0x1c ... 0x1e] = KNOWN_RM,
 	[0x20 ... 0x25] = KNOWN_RM,
-	[0x28 ... 0x2b] = KNOWN_RM,
+	[0x28 ... 0x29] = KNOWN_RM,
+	[0x2a] = VEC_LOAD,
+	[0x2b] = KNOWN_RM,
 	[0x30 ... 0x41] = KNOWN_RM,
 	[0x80 ... 0x81] = KNOWNI(F_MODRM | F_PRIV | F_MEM | F_PROT, VMX),
 	[0x82] = KNOWNI(F_MODRM | F_PRIV | F_MEM, INVPCID),
@@ -448,24 +536,31 @@ const struct x86_emu_row x86_emu_map_0f3a[256] = {
 	[0xdf] = KNOWN_RM_IB,
 };
 
-/* Instructions under VEX, EVEX and XOP are known by their length alone. */
+/* Most instructions under VEX, EVEX and XOP are known by their length alone. */
 static const struct x86_emu_row vex_none = KNOWN(F_PROT);
 static const struct x86_emu_row vex_rm = KNOWN(F_MODRM | F_PROT);
 static const struct x86_emu_row vex_rm_ib = ROW(NULL, NONE, Ib, F_KNOWN | F_MODRM | F_PROT);
 static const struct x86_emu_row vex_rm_id = ROW(NULL, NONE, Iz, F_KNOWN | F_MODRM | F_PROT);
 
+/* The moves that VEX has in common with SSE use the rows of the latter. */
+static bool is_vec_move(const struct x86_emu_row *row)
+{
+	return row->flags & G_MASK ? row->sub == row_0f7e : row->fn == op_vec_move;
+}
+
 /**
  * x86_emu_vex_row - the row of an opcode under a VEX, EVEX or XOP prefix
  * @map: the prefix' map number: 1 to 3 as after 0F, 0F 38, 0F 3A; 5 and 6 of EVEX; 8 to 10 of XOP
  * @opcode: the byte after the prefix
- * @simd: the mandatory prefix that is folded into it
  *
  * Return: the row, or NULL when there is no such map.
  */
-const struct x86_emu_row *x86_emu_vex_row(unsigned int map, u8 opcode, u8 simd)
+const struct x86_emu_row *x86_emu_vex_row(unsigned int map, u8 opcode)
 {
 	switch (map) {
 	case 1:
+		if (is_vec_move(&x86_emu_map_0f[opcode]))
+			return &x86_emu_map_0f[opcode];
 		if (opcode == 0x77)			/* VZEROUPPER, VZEROALL */
 			return &vex_none;
 		if (opcode >= 0x70 && opcode <= 0x73)
@@ -473,7 +568,9 @@ const struct x86_emu_row *x86_emu_vex_row(unsigned int map, u8 opcode, u8 simd)
 		if (opcode == 0xc2 || (opcode >= 0xc4 && opcode <= 0xc6))
 			return &vex_rm_ib;
 		return &vex_rm;
-	case 2: case 5: case 6: case 9:
+	case 2:
+		return is_vec_move(&x86_emu_map_0f38[opcode]) ? &x86_emu_map_0f38[opcode] : &vex_rm;
+	case 5: case 6: case 9:
 		return &vex_rm;
 	case 3: case 8:
 		return &vex_rm_ib;

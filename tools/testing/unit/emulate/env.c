@@ -274,6 +274,18 @@ static enum x86_op_result do_read_pmc(struct x86_emu *emu, u32 index, u64 *value
 	return X86_OP_OK;
 }
 
+static enum x86_op_result do_get_xcr(struct x86_emu *emu, u32 index, u64 *value)
+{
+	*value = to_env(emu)->xcr0;
+	return X86_OP_OK;
+}
+
+static enum x86_op_result do_set_xcr(struct x86_emu *emu, u32 index, u64 value)
+{
+	to_env(emu)->xcr0 = value;
+	return X86_OP_OK;
+}
+
 static void do_cpuid(struct x86_emu *emu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	*ebx = *eax + 1;
@@ -394,6 +406,8 @@ static const struct x86_emu_ops ops = {
 	.read_msr = do_read_msr,
 	.write_msr = do_write_msr,
 	.read_pmc = do_read_pmc,
+	.get_xcr = do_get_xcr,
+	.set_xcr = do_set_xcr,
 	.cpuid = do_cpuid,
 	.hlt = do_hlt,
 	.wbinvd = do_wbinvd,

@@ -29,7 +29,7 @@ struct env {
 	struct x86_emu emu;
 	struct x86_emu_seg segs[X86_EMU_NR_SEGS];
 	struct x86_emu_table dt[2];
-	u64 cr[16], dr[8];
+	u64 cr[16], dr[8], xcr0;
 	u64 efer, star, lstar, cstar, sfmask, sysenter[3], kernel_gs_base, last_msr, last_msr_value;
 
 	/* The log of answers: reads from devices, in order. */

@@ -305,12 +305,9 @@ TEST(real_mode_interrupt)
 }
 
 /* jmp or call far to an immediate selector, 32-bit */
-#define JMPF(sel, off)	\
-	0xea, (off) & 0xff, (off) >> 8 & 0xff, (off) >> 16 & 0xff, (off) >> 24, (sel) & 0xff,
-	(sel) >> 8
-#define CALLF(sel, off)	\
-	0x9a, (off) & 0xff, (off) >> 8 & 0xff, (off) >> 16 & 0xff, (off) >> 24, (sel) & 0xff,
-	(sel) >> 8
+#define BYTES4(v)	(v) & 0xff, (v) >> 8 & 0xff, (v) >> 16 & 0xff, (v) >> 24
+#define JMPF(sel, off)	0xea, BYTES4(off), (sel) & 0xff, (sel) >> 8
+#define CALLF(sel, off)	0x9a, BYTES4(off), (sel) & 0xff, (sel) >> 8
 
 TEST(protected_jmp)
 {
