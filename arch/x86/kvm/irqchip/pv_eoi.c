@@ -49,14 +49,20 @@ static bool eoi_is_plain(struct lapic *a)
 	       !irqchip_eoi_wanted(a->vcpu->kvm, a->isr_highest);
 }
 
+/* Also undoes what was done for an entry that did not come about, when an interrupt has come since. */
 void lapic_pv_eoi_before_entry(struct kvm_vcpu *vcpu)
 {
 	struct x86_pv *pv = &to_x86(vcpu)->pv;
 	struct lapic *a = to_lapic(vcpu);
+	bool plain;
 
-	if (!(pv->eoi.msr & KVM_MSR_ENABLED) || !a || pv->eoi.armed || !eoi_is_plain(a))
+	if (!(pv->eoi.msr & KVM_MSR_ENABLED) || !a)
 		return;
-	pv->eoi.armed = !write_word(vcpu, KVM_PV_EOI_ENABLED);
+	plain = eoi_is_plain(a);
+	if (plain && !pv->eoi.armed)
+		pv->eoi.armed = !write_word(vcpu, KVM_PV_EOI_ENABLED);
+	else if (!plain)
+		lapic_pv_eoi_after_exit(vcpu);
 }
 
 void lapic_pv_eoi_after_exit(struct kvm_vcpu *vcpu)
