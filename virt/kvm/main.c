@@ -186,9 +186,9 @@ static bool ops_valid(const struct kvm_arch_ops *ops)
 /*
  * What stands between the tables and the device, in this order.
  *
- * The scheduler asks for preempt notifiers from here on, not from the first VM: to ask costs it next
- * to nothing, but to begin and to end it rewrites the scheduler's code under all CPUs, which is no
- * thing to do for each VM that comes and goes.
+ * The scheduler asks for preempt notifiers from here on, not from the first VM: to ask costs it
+ * next to nothing, but to begin and to end it rewrites the scheduler's code under all CPUs, which
+ * is no thing to do for each VM that comes and goes.
  */
 static int core_init(const struct kvm_arch_ops *ops)
 {
