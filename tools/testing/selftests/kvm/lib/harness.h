@@ -31,16 +31,16 @@ void test_register(struct test *t);
 
 /* Define a test; the second form gives it a time limit other than the default of 30 seconds. */
 #define TEST(name)		TEST_LIMIT(name, 30)
-#define TEST_LIMIT(fn, limit)						\
-	static void fn(void);						\
-	static struct test test_##fn = {				\
-		.name = #fn, .body = fn, .seconds = (limit),		\
+#define TEST_LIMIT(id, limit)						\
+	static void body_of_##id(void);					\
+	static struct test test_##id = {				\
+		.name = #id, .body = body_of_##id, .seconds = (limit),	\
 	};								\
-	static void __attribute__((constructor)) add_##fn(void)		\
+	static void __attribute__((constructor)) add_##id(void)		\
 	{								\
-		test_register(&test_##fn);				\
+		test_register(&test_##id);				\
 	}								\
-	static void fn(void)
+	static void body_of_##id(void)
 
 /* A line of diagnostics, shown as a KTAP comment. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
