@@ -125,7 +125,7 @@ TEST(irqfd_goes_first_or_last)
 	int i;
 
 	pthread_create(&other, NULL, signal_for_ever, (void *)fd);
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 8; i++) {
 		struct vm *vm = vm_start_with(VM_IRQCHIP, nothing);
 		int first = new_eventfd();
 
