@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvmclock: the page of system time that the guest computes its clock from, the wall clock, and KVM_SET/GET_CLOCK
+ * (Documentation/virt/kvm/x86/msr.rst and cpuid.rst; KVM API 4.29, 4.30).
+ */
+#include <time.h>
+
+#include "irq.h"
+
+#define MSR_WALL_CLOCK		0x11
+#define MSR_SYSTEM_TIME		0x12
+#define MSR_WALL_CLOCK_NEW	0x4b564d00
+#define MSR_SYSTEM_TIME_NEW	0x4b564d01
+#define TIME_ENABLE		1
+#define FLAG_TSC_STABLE		1
+#define NSEC			1000000000UL
+
+struct time_page {
+	uint32_t version, pad;
+	uint64_t tsc, system_time;
+	uint32_t mul;
+	int8_t shift;
+	uint8_t flags, pad2[2];
+} __attribute__((packed));
+
+struct wall_page {
+	uint32_t version, sec, nsec;
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct time_page) == 32, "ABI");
+
+/* One page for each vCPU: the structure must not cross a page. */
+static struct {
+	struct time_page t;
+	uint8_t rest[64 - sizeof(struct time_page)];
+} pages[MAX_VCPUS] __attribute__((aligned(4096)));
+static struct wall_page wall __attribute__((aligned(64)));
+
+static void nothing(void)
+{
+}
+
+/* The formula of the documentation; the version is odd while the host writes. */
+static uint64_t clock_ns(volatile struct time_page *t)
+{
+	uint32_t version;
+	uint64_t ns, delta;
+
+	do {
+		version = t->version;
+		guest_barrier();
+		delta = rdtsc() - t->tsc;
+		if (t->shift >= 0)
+			delta <<= t->shift;
+		else
+			delta >>= -t->shift;
+		ns = t->system_time + (uint64_t)(((unsigned __int128)delta * t->mul) >> 32);
+		guest_barrier();
+	} while ((version & 1) || version != t->version);
+	return ns;
+}
+
+static void guest_signature(void)
+{
+	struct cpuid_regs r = guest_cpuid(0x40000000, 0);
+
+	guest_expect_eq(r.ebx, 0x4b4d564b);	/* KVMK */
+	guest_expect_eq(r.ecx, 0x564b4d56);	/* VMKV */
+	guest_expect_eq(r.edx, 0x4d);		/* M */
+	guest_expect(r.eax >= 0x40000001);
+	r = guest_cpuid(0x40000001, 0);
+	guest_expect_eq(r.eax >> 0 & 1, 1);	/* the old MSRs */
+	guest_expect_eq(r.eax >> 3 & 1, 1);	/* the new MSRs */
+}
+
+TEST(signature)
+{
+	struct vm *vm = vm_start(guest_signature);
+
+	expect_exit(vm_run(vm), GUEST_DONE);
+}
+
+static void guest_one_page(void)
+{
+	volatile struct time_page *t = &pages[0].t;
+	uint64_t last, now;
+	int i;
+
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)t | TIME_ENABLE);
+	guest_expect_eq(rdmsr(MSR_SYSTEM_TIME_NEW), (uintptr_t)t | TIME_ENABLE);
+	guest_expect(t->version != 0);
+	guest_expect_eq(t->version & 1, 0);
+	guest_expect(t->mul != 0);
+	guest_expect(t->shift > -32 && t->shift < 32);
+	last = clock_ns(t);
+	for (i = 0; i < 1000; i++) {
+		now = clock_ns(t);
+		guest_expect(now >= last);
+		last = now;
+	}
+	guest_sync(clock_ns(t));
+	guest_sync(clock_ns(t));
+	/* Off again: the page stays as it is from then on. */
+	wrmsr(MSR_SYSTEM_TIME_NEW, 0);
+	now = t->version;
+	guest_sync(0);
+	guest_expect_eq(t->version, now);
+}
+
+static uint64_t host_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
+/* It goes as fast as the host's clock. */
+TEST(system_time)
+{
+	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_one_page);
+	uint64_t guest, host;
+
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	host = host_ns();
+	guest = vm->vcpu[0].sync;
+	usleep(300000);
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	host = host_ns() - host;
+	guest = vm->vcpu[0].sync - guest;
+	expect_ge(guest, 300000000);
+	expect_le(guest, host + host / 5 + 50000000);
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_exit(vm_run(vm), GUEST_DONE);
+}
+
+static void guest_old_msr(void)
+{
+	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&pages[0] | TIME_ENABLE);
+	guest_expect_eq(rdmsr(MSR_SYSTEM_TIME), (uintptr_t)&pages[0] | TIME_ENABLE);
+	guest_expect(pages[0].t.mul != 0);
+}
+
+TEST(system_time_old_msr)
+{
+	struct vm *vm = vm_start(guest_old_msr);
+
+	expect_exit(vm_run(vm), GUEST_DONE);
+}
+
+/* An address with no memory behind it: the guest goes on, and so does the host. */
+static void guest_bad_page(void)
+{
+	wrmsr(MSR_SYSTEM_TIME_NEW, HOLE_GPA | TIME_ENABLE);
+	guest_sync(0);
+	wrmsr(MSR_WALL_CLOCK_NEW, HOLE_GPA);
+	guest_sync(0);
+	wrmsr(MSR_SYSTEM_TIME_NEW, 0xfffffffffffff001);
+}
+
+TEST(system_time_without_memory)
+{
+	struct vm *vm = vm_start(guest_bad_page);
+
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_exit(vm_run(vm), GUEST_DONE);
+}
+
+static void guest_wall_clock(void)
+{
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)&pages[0] | TIME_ENABLE);
+	wrmsr(MSR_WALL_CLOCK_NEW, (uintptr_t)&wall);
+	guest_expect_eq(wall.version & 1, 0);
+	guest_expect(wall.version != 0);
+	guest_sync(wall.sec + (wall.nsec + clock_ns(&pages[0].t)) / NSEC);
+}
+
+/* Wall clock at boot plus time since boot is the host's time of day. */
+TEST(wall_clock)
+{
+	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_wall_clock);
+	uint64_t before = time(NULL);
+
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_ge(vm->vcpu[0].sync + 1, before);
+	expect_le(vm->vcpu[0].sync, time(NULL) + 1);
+}
+
+static void guest_is_stable(void)
+{
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)&pages[0] | TIME_ENABLE);
+	guest_sync(pages[0].t.flags & FLAG_TSC_STABLE);
+}
+
+/* The flag is for user space to offer (CPUID bit 24) and for KVM to set where the host's clock is its TSC. */
+TEST(stable_bit)
+{
+	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_is_stable);
+	struct kvm_clock_data clock;
+	char source[32] = "";
+	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "r");
+
+	expect(f && fgets(source, sizeof(source), f));
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_eq(vm->vcpu[0].sync, !strcmp(source, "tsc\n"));
+	must(ioctl(vm->fd, KVM_GET_CLOCK, &clock));
+	expect_eq(!!(clock.flags & KVM_CLOCK_TSC_STABLE), !strcmp(source, "tsc\n"));
+	expect_eq(!!(kvm_cap(KVM_CAP_ADJUST_CLOCK) & KVM_CLOCK_TSC_STABLE), 1);
+}
+
+/* ---- several vCPUs -------------------------------------------------------------------------------------------- */
+
+static uint64_t latest;
+static uint32_t running, went_back;
+
+/* Each reads its own page, and compares with the latest reading that any vCPU has published. */
+static void guest_compares(void)
+{
+	volatile struct time_page *t = &pages[guest_cpu()].t;
+	uint64_t mine, seen;
+	int i;
+
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)t | TIME_ENABLE);
+	fetch_add(&running, 1);
+	while (GUEST_ONCE(running) < 2)
+		cpu_relax();
+	for (i = 0; i < 20000; i++) {
+		seen = GUEST_ONCE(latest);
+		guest_barrier();
+		mine = clock_ns(t);
+		if ((t->flags & FLAG_TSC_STABLE) && mine < seen)
+			fetch_add(&went_back, 1);
+		while (seen < mine) {
+			asm volatile("lock cmpxchg %2, %1" : "+a"(seen), "+m"(latest) : "r"(mine) : "memory");
+			if (GUEST_ONCE(latest) >= mine)
+				break;
+		}
+	}
+}
+
+/* With the stable flag, time never goes back from one vCPU to the next; without it guests must see to that. */
+TEST(monotonic_across_vcpus)
+{
+	struct vm *vm = vm_new(VM_IRQCHIP);
+	int i;
+
+	for (i = 0; i < 2; i++)
+		vcpu_start(vm, i, guest_compares);
+	for (i = 0; i < 2; i++)
+		vcpu_run_async(&vm->vcpu[i]);
+	for (i = 0; i < 2; i++)
+		vcpu_join(&vm->vcpu[i]);
+	expect_eq(*in_guest(vm, &went_back), 0);
+	if (!(in_guest(vm, &pages[0].t)->flags & FLAG_TSC_STABLE))
+		note("the host's TSC is not its clock: nothing was promised");
+}
+
+/* ---- from user space ------------------------------------------------------------------------------------------ */
+
+static void guest_reads_clock(void)
+{
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)&pages[0] | TIME_ENABLE);
+	for (;;)
+		guest_sync(clock_ns(&pages[0].t));
+}
+
+TEST(set_and_get_clock)
+{
+	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_reads_clock);
+	struct kvm_clock_data clock = { .clock = 12345 * NSEC };
+
+	must(ioctl(vm->fd, KVM_SET_CLOCK, &clock));
+	must(ioctl(vm->fd, KVM_GET_CLOCK, &clock));
+	expect_ge(clock.clock, 12345 * NSEC);
+	expect_le(clock.clock, 12365 * NSEC);
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_ge(vm->vcpu[0].sync, 12345 * NSEC);
+	expect_le(vm->vcpu[0].sync, 12365 * NSEC);
+	/* Set under a guest that has its page already: it is told. */
+	memset(&clock, 0, sizeof(clock));
+	clock.clock = 99 * NSEC;
+	must(ioctl(vm->fd, KVM_SET_CLOCK, &clock));
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_ge(vm->vcpu[0].sync, 99 * NSEC);
+	expect_le(vm->vcpu[0].sync, 119 * NSEC);
+}
+
+TEST(set_clock_bad_flags)
+{
+	struct kvm_clock_data clock = { .clock = 1, .flags = 1 << 20 };
+	int vm = vm_bare();
+
+	expect_errno(ioctl(vm, KVM_SET_CLOCK, &clock), EINVAL);
+}
+
+/* A new VM's clock begins at about 0. */
+TEST(clock_of_a_new_vm)
+{
+	struct vm *vm = vm_start_with(VM_IRQCHIP, nothing);
+	struct kvm_clock_data clock;
+
+	must(ioctl(vm->fd, KVM_GET_CLOCK, &clock));
+	expect_le(clock.clock, 20 * NSEC);
+}
+
+/* KVMCLOCK_CTRL tells the guest, once, that it was stopped; only a guest that has its page can be told. */
+#define FLAG_STOPPED	2
+
+static void guest_was_stopped(void)
+{
+	volatile struct time_page *t = &pages[0].t;
+
+	guest_sync(0);
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)t | TIME_ENABLE);
+	guest_sync(1);
+	guest_expect_eq(t->flags & FLAG_STOPPED, FLAG_STOPPED);
+}
+
+TEST(kvmclock_ctrl)
+{
+	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_was_stopped);
+
+	REQUIRE_CAP(KVM_CAP_KVMCLOCK_CTRL);
+	run_to_sync(vm, 0);
+	expect_errno(ioctl(vm->vcpu[0].fd, KVM_KVMCLOCK_CTRL, 0), EINVAL);
+	run_to_sync(vm, 1);
+	must(ioctl(vm->vcpu[0].fd, KVM_KVMCLOCK_CTRL, 0));
+	expect_exit(vm_run(vm), GUEST_DONE);
+}
