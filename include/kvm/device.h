@@ -9,18 +9,19 @@
 
 struct kvm_device;
 
+/* Life: create under kvm->lock, init once the fd exists; gone with the file (release) or else with the VM (destroy). */
 struct kvm_device_class {
 	const char *name;
-	int (*create)(struct kvm_device *dev, u32 type);	/* kvm->lock held */
-	void (*init)(struct kvm_device *dev);			/* after the fd exists; no lock */
-	/* with the VM; frees nothing of struct kvm_device */
-	void (*destroy)(struct kvm_device *dev);
-	/* with the file instead, if set; kvm->lock held */
-	void (*release)(struct kvm_device *dev);
-	int (*set_attr)(struct kvm_device *dev, struct kvm_device_attr *attr);
-	int (*get_attr)(struct kvm_device *dev, struct kvm_device_attr *attr);
+	int (*create)(struct kvm_device *dev, u32 type);
+	void (*init)(struct kvm_device *dev);
+	void (*release)(struct kvm_device *dev);	/* kvm->lock held; NULL: it lives as long as the VM */
+	void (*destroy)(struct kvm_device *dev);	/* frees what create made, not @dev */
+
+	/* Attributes: KVM_HAS, KVM_GET and KVM_SET_DEVICE_ATTR; no lock held. NULL: there are none. */
 	int (*has_attr)(struct kvm_device *dev, struct kvm_device_attr *attr);
-	long (*ioctl)(struct kvm_device *dev, unsigned int cmd, unsigned long arg);
+	int (*get_attr)(struct kvm_device *dev, struct kvm_device_attr *attr);
+	int (*set_attr)(struct kvm_device *dev, struct kvm_device_attr *attr);
+	long (*ioctl)(struct kvm_device *dev, unsigned int cmd, unsigned long arg);	/* any other; NULL: none */
 };
 
 struct kvm_device {

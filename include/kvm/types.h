@@ -30,19 +30,9 @@ enum kvm_outcome {
 
 #define INVALID_GPA	(~(gpa_t)0)
 
-static inline gpa_t gfn_to_gpa(gfn_t gfn)
-{
-	return (gpa_t)gfn << PAGE_SHIFT;
-}
-
-static inline gfn_t gpa_to_gfn(gpa_t gpa)
-{
-	return (gfn_t)(gpa >> PAGE_SHIFT);
-}
-
-static inline hpa_t pfn_to_hpa(kvm_pfn_t pfn)
-{
-	return (hpa_t)pfn << PAGE_SHIFT;
-}
+/* Frames to bytes and back, on the guest's side and on the host's. */
+static inline gpa_t gfn_to_gpa(gfn_t gfn)	{ return gfn << PAGE_SHIFT; }
+static inline gfn_t gpa_to_gfn(gpa_t gpa)	{ return gpa >> PAGE_SHIFT; }
+static inline hpa_t pfn_to_hpa(kvm_pfn_t pfn)	{ return pfn << PAGE_SHIFT; }
 
 #endif /* KVM_TYPES_H */

@@ -672,18 +672,26 @@ static enum x86_emu_mode mode_of(struct kvm_vcpu *vcpu, unsigned long rflags)
 	return cs.db ? X86_EMU_PROT32 : X86_EMU_PROT16;
 }
 
-/* The vCPU's registers into a fresh request. */
-static void begin(struct x86_insn *in)
+static void load_registers(struct x86_insn *in)
 {
 	struct kvm_vcpu *vcpu = in->vcpu;
 	struct x86_emu *emu = &in->emu;
 	int i;
 
-	x86_emu_init(emu, &emu_ops);
 	for (i = 0; i < NR_GPRS; i++)
 		emu->regs[i] = x86_reg_read(vcpu, i);
 	emu->rip = x86_rip(vcpu);
 	emu->rflags = x86_rflags(vcpu);
+}
+
+/* The vCPU into a fresh request. */
+static void begin(struct x86_insn *in)
+{
+	struct kvm_vcpu *vcpu = in->vcpu;
+	struct x86_emu *emu = &in->emu;
+
+	x86_emu_init(emu, &emu_ops);
+	load_registers(in);
 	emu->mode = mode_of(vcpu, emu->rflags);
 	emu->cpl = x86_op(get_cpl)(vcpu);
 	emu->va_bits = to_x86(vcpu)->cr4 & X86_CR4_LA57 ? 57 : 48;
@@ -746,7 +754,7 @@ static int debug_exit(struct kvm_vcpu *vcpu, unsigned long dr6)
 	return EXIT_TO_USER;
 }
 
-/* Traps that are due after an instruction: the guest's single step, or user space's. */
+/* A trap that is due after an instruction: user space's single step, which hides the guest's own. */
 static int traps(struct kvm_vcpu *vcpu, u32 db_pending)
 {
 	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
@@ -759,17 +767,15 @@ static int traps(struct kvm_vcpu *vcpu, u32 db_pending)
 static int done(struct x86_insn *in)
 {
 	struct kvm_vcpu *vcpu = in->vcpu;
-	int r;
+	int r, step;
 
 	commit(in);
 	x86_op(set_shadow)(vcpu, in->emu.interrupt_shadow ? KVM_X86_SHADOW_INT_MOV_SS | KVM_X86_SHADOW_INT_STI : 0);
-	r = hand_out(in);
+	step = traps(vcpu, in->emu.db_pending);
+	r = hand_out(in);	/* a device write goes before a debug exit: it must not be lost */
 	if (r != EXIT_RESUME)
 		return r;
-	r = traps(vcpu, in->emu.db_pending);
-	if (r == EXIT_RESUME && in->halted)
-		return x86_halt(vcpu);
-	return r;
+	return step == EXIT_RESUME && in->halted ? x86_halt(vcpu) : step;
 }
 
 int x86_emulation_failed(struct kvm_vcpu *vcpu)
@@ -856,6 +862,7 @@ static int answered(struct kvm_vcpu *vcpu)
 	else
 		to_log(in, vcpu->run->mmio.data, len);
 	in->log_pos = 0;
+	load_registers(in);	/* user space may have set some meanwhile */
 	return conclude(in, x86_emu_execute(&in->emu));
 }
 

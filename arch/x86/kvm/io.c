@@ -135,10 +135,11 @@ static int fast_out(struct kvm_vcpu *vcpu, u16 port, unsigned int size)
 	int r;
 
 	r = x86_insn_skip(vcpu);
-	if (r != EXIT_RESUME)
+	if (r < 0)
 		return r;
 	if (!x86_pio_write(vcpu, port, size, &val))
-		return EXIT_RESUME;
+		return r;
+	/* The write goes before a debug exit of the skip: it must not be lost. */
 	memcpy(to_x86(vcpu)->pio_data, &val, size);
 	x86_exit_io(vcpu, port, size, 1, false);
 	return EXIT_TO_USER;
