@@ -196,7 +196,8 @@ static int exit_task_switch(struct kvm_vcpu *vcpu)
 		    (vector == X86_TRAP_BP || vector == X86_TRAP_OF));
 	if (software && x86_insn_skip(vcpu) != EXIT_RESUME)
 		return x86_emulation_failed(vcpu);
-	return x86_task_switch(vcpu, ctl->exit_info_1, why == GATE ? vector : -1, why,
+	/* Only an instruction needs the privilege to use the gate. */
+	return x86_task_switch(vcpu, ctl->exit_info_1, why == GATE && software ? vector : -1, why,
 			       has_error, error);
 }
 
