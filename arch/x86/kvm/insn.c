@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "emulate/emulate.h"
+#include "insn_fpu.h"
 #include "io.h"
 #include "trace.h"
 #include "x86.h"
@@ -538,74 +539,6 @@ static enum x86_op_result op_hypercall(struct x86_emu *emu)
 	return X86_OP_OK;
 }
 
-/*
- * Vector registers: the guest's are in the CPU's while in KVM_RUN, once they are loaded.
- */
-#define XMM(n)	case n: asm volatile("movdqu %%xmm" #n ", %0" : "=m" (*(u8 (*)[16])buf)); break
-#define XMM_SET(n) case n: asm volatile("movdqu %0, %%xmm" #n : : "m" (*(const u8 (*)[16])buf)); break
-#define MMX(n)	case n: asm volatile("movq %%mm" #n ", %0" : "=m" (*value)); break
-#define MMX_SET(n) case n: asm volatile("movq %0, %%mm" #n : : "m" (value)); break
-
-static void fpu_begin(void)
-{
-	fpregs_lock();
-	fpregs_assert_state_consistent();
-	if (test_thread_flag(TIF_NEED_FPU_LOAD))
-		switch_fpu_return();
-}
-
-static void fpu_end(void)
-{
-	fpregs_unlock();
-}
-
-static enum x86_op_result op_vec_read(struct x86_emu *emu, unsigned int nr, void *buf, unsigned int size)
-{
-	if (size != 16)
-		return X86_OP_UNHANDLED;
-	fpu_begin();
-	switch (nr) {
-	XMM(0); XMM(1); XMM(2); XMM(3); XMM(4); XMM(5); XMM(6); XMM(7);
-	XMM(8); XMM(9); XMM(10); XMM(11); XMM(12); XMM(13); XMM(14); XMM(15);
-	}
-	fpu_end();
-	return X86_OP_OK;
-}
-
-static enum x86_op_result op_vec_write(struct x86_emu *emu, unsigned int nr, const void *buf, unsigned int size,
-				       bool zero_upper)
-{
-	if (size != 16 || zero_upper)
-		return X86_OP_UNHANDLED;
-	fpu_begin();
-	switch (nr) {
-	XMM_SET(0); XMM_SET(1); XMM_SET(2); XMM_SET(3); XMM_SET(4); XMM_SET(5); XMM_SET(6); XMM_SET(7);
-	XMM_SET(8); XMM_SET(9); XMM_SET(10); XMM_SET(11); XMM_SET(12); XMM_SET(13); XMM_SET(14); XMM_SET(15);
-	}
-	fpu_end();
-	return X86_OP_OK;
-}
-
-static enum x86_op_result op_mmx_read(struct x86_emu *emu, unsigned int nr, u64 *value)
-{
-	fpu_begin();
-	switch (nr) {
-	MMX(0); MMX(1); MMX(2); MMX(3); MMX(4); MMX(5); MMX(6); MMX(7);
-	}
-	fpu_end();
-	return X86_OP_OK;
-}
-
-static enum x86_op_result op_mmx_write(struct x86_emu *emu, unsigned int nr, u64 value)
-{
-	fpu_begin();
-	switch (nr) {
-	MMX_SET(0); MMX_SET(1); MMX_SET(2); MMX_SET(3); MMX_SET(4); MMX_SET(5); MMX_SET(6); MMX_SET(7);
-	}
-	fpu_end();
-	return X86_OP_OK;
-}
-
 static void op_nmi_unmask(struct x86_emu *emu)
 {
 	x86_cold(set_nmi_mask)(vcpu_of(emu), false);
@@ -647,10 +580,13 @@ static const struct x86_emu_ops emu_ops = {
 	.wbinvd		= op_wbinvd,
 	.invlpg		= op_invlpg,
 	.hypercall	= op_hypercall,
-	.vec_read	= op_vec_read,
-	.vec_write	= op_vec_write,
-	.mmx_read	= op_mmx_read,
-	.mmx_write	= op_mmx_write,
+	.vec_read	= insn_vec_read,
+	.vec_write	= insn_vec_write,
+	.mmx_read	= insn_mmx_read,
+	.mmx_write	= insn_mmx_write,
+	.fxsave		= insn_fxsave,
+	.fxrstor	= insn_fxrstor,
+	.fpu		= insn_fpu,
 	.nmi_unmask	= op_nmi_unmask,
 	.iteration_done	= op_iteration_done,
 };
@@ -800,6 +736,13 @@ static int queue_fault(struct x86_insn *in)
 {
 	const struct x86_emu_exception *x = &in->emu.exception;
 
+	/* INT n outside real mode is never a reason to emulate: the CPU delivers it by itself. */
+	if (x->software)
+		return x86_emulation_failed(in->vcpu);
+	if (x->vector == X86_TRAP_DB) {		/* DR7.GD */
+		x86_queue_db(in->vcpu, in->emu.db_pending);
+		return EXIT_RESUME;
+	}
 	if (x->has_address && x->vector == X86_TRAP_PF)
 		to_x86(in->vcpu)->stat.pf_guest++;
 	x86_queue(in->vcpu, &(struct x86_exception){
@@ -823,6 +766,15 @@ static int ask_user(struct x86_insn *in)
 	return EXIT_TO_USER;
 }
 
+/* An iteration of a repeated instruction: a step of its own when the guest single-steps. */
+static int stepped(struct x86_insn *in)
+{
+	int step = in->emu.db_pending ? traps(in->vcpu, in->emu.db_pending) : EXIT_RESUME;
+	int r = hand_out(in);
+
+	return r == EXIT_RESUME ? step : r;
+}
+
 /* What an outcome of the emulator means for KVM_RUN. */
 static int conclude(struct x86_insn *in, enum x86_emu_outcome outcome)
 {
@@ -837,7 +789,7 @@ static int conclude(struct x86_insn *in, enum x86_emu_outcome outcome)
 		return ask_user(in);
 	case X86_EMU_AGAIN:
 		commit(in);
-		return hand_out(in);
+		return stepped(in);
 	case X86_EMU_RETRY:
 	case X86_EMU_INTERCEPTED:
 		return EXIT_RESUME;
