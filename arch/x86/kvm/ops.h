@@ -71,6 +71,7 @@ enum x86_flush {
 
 struct kvm_x86_ops {
 	const char	*name;
+	u32		isa;			/* KVM_ISA_* of trace.h: whose exit reasons these are */
 	struct module	*owner;
 	size_t		vcpu_size;		/* of the object that begins with struct x86_vcpu */
 

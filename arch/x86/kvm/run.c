@@ -249,6 +249,14 @@ static void leave_guest_mode(struct kvm_vcpu *vcpu)
 	smp_wmb();	/* whoever waits for OUTSIDE sees what we did in the guest */
 }
 
+static void trace_exit(struct kvm_vcpu *vcpu)
+{
+	struct x86_exit_info info;
+
+	x86_cold(exit_info)(vcpu, &info);
+	trace_kvm_exit(vcpu->id, x86_rip(vcpu), kvm_x86_ops.isa, &info);
+}
+
 static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 	__must_hold(&vcpu->kvm->srcu)
 {
@@ -269,8 +277,11 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 		x86_op(cancel_injection)(vcpu);
 		return EXIT_RESUME;
 	}
+	trace_kvm_entry(vcpu->id, x86_rip(vcpu));
 	fastpath = enter_and_exit(vcpu, immediate_exit);
 	leave_guest_mode(vcpu);
+	if (trace_kvm_exit_enabled())
+		trace_exit(vcpu);
 	x86_op(handle_exit_irqoff)(vcpu);
 	v->stat.exits++;
 	v->has_run = true;

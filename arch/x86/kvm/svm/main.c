@@ -8,6 +8,7 @@
 #include <asm/cpu_device_id.h>
 #include <asm/reboot.h>
 #include "svm.h"
+#include "../trace.h"
 #include <asm/virtext.h>	/* after svm.h: its asm/vmx.h has macros named as our registers */
 
 static bool npt = true;
@@ -42,6 +43,7 @@ static int hardware_setup(void)
 
 static const struct kvm_x86_ops svm_ops = {
 	.name			= "kvm_amd",
+	.isa			= KVM_ISA_SVM,
 	.owner			= THIS_MODULE,
 	.vcpu_size		= sizeof(struct vcpu_svm),
 
