@@ -459,6 +459,19 @@ static enum x86_op_result decode_operands(struct x86_emu *emu)
 	return r;
 }
 
+/* On AMD LOCK MOV CR0 is MOV CR8, for code outside 64-bit mode (APM vol 3, MOV CRn). */
+static void alternative_cr8(struct x86_emu *emu)
+{
+	struct x86_emu_insn *insn = &emu->insn;
+
+	if (!insn->lock || !emu->amd || insn->reg)
+		return;
+	if (insn->icpt != X86_ICPT_CR_READ && insn->icpt != X86_ICPT_CR_WRITE)
+		return;
+	insn->lock = false;
+	insn->reg = 8;
+}
+
 /* What makes a known opcode undefined: the wrong kind of operand, LOCK where it may not be. */
 static bool operands_valid(const struct x86_emu *emu)
 {
@@ -494,6 +507,7 @@ static enum x86_op_result decode(struct x86_emu *emu)
 	r = decode_operands(emu);
 	if (r)
 		return r;
+	alternative_cr8(emu);
 	emu->next_rip = emu->rip + insn->len;
 	if (!emu_long64(emu))
 		emu->next_rip = (u32)emu->next_rip;

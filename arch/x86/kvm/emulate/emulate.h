@@ -361,8 +361,8 @@ struct x86_emu {
 	u64	next_rip;
 	struct x86_emu_exception exception;	/* valid with X86_EMU_FAULT */
 	/*
-	 * DR6 bits: of a trap due after DONE or AGAIN (BS from RFLAGS.TF, BT from a task switch), or
-	 * of a #DB that the outcome is (BD).
+	 * DR6 bits: of a trap due after DONE or AGAIN (BS from RFLAGS.TF, BT from a task switch),
+	 * or of a #DB that the outcome is (BD).
 	 */
 	u32	db_pending;
 	bool	interrupt_shadow;	/* MOV SS, POP SS; STI that set IF */

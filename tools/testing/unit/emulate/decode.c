@@ -131,6 +131,21 @@ TEST(lock_prefix)
 	expect_ud(LONG64, 0x48, 0xc5, 0xf8, 0x77);
 }
 
+/* AMD's way to CR8 outside 64-bit mode. */
+TEST(lock_mov_cr0)
+{
+	static const u8 code[] = { 0xf0, 0x0f, 0x20, 0xc0 };
+
+	expect_ud(PROT32, 0xf0, 0x0f, 0x20, 0xc0);
+	env_init(&env, X86_EMU_PROT32);
+	env.emu.amd = true;
+	env_code(&env, ARENA_BASE, code, sizeof(code));
+	expect_eq(x86_emu_decode(&env.emu, NULL, 0), X86_EMU_DONE);
+	expect_eq(env.emu.insn.reg, 8);
+	expect_eq(env.emu.insn.len, 4);
+	expect(!env.emu.insn.lock);
+}
+
 /* REX counts only right before the opcode; of several segment prefixes the last one does. */
 TEST(prefixes)
 {

@@ -62,6 +62,8 @@ static enum x86_op_result ask(struct env *env, int kind, u64 addr, unsigned int 
 		env->next_answer++;
 		return X86_OP_OK;
 	}
+	if (env->nr_answers == ARRAY_SIZE(env->answers))
+		return X86_OP_UNHANDLED;
 	env->waiting = (struct env_event) { kind, addr, size, count, { 0 } };
 	return X86_OP_USER;
 }

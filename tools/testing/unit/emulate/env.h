@@ -33,7 +33,7 @@ struct env {
 	u64 efer, star, lstar, cstar, sfmask, sysenter[3], kernel_gs_base, last_msr, last_msr_value;
 
 	/* The log of answers: reads from devices, in order. */
-	struct env_event answers[16];
+	struct env_event answers[64];
 	unsigned int nr_answers, next_answer;
 	struct env_event waiting;	/* what the last X86_OP_USER asked for */
 	/* answer at once: reads give their address, writes are taken */
