@@ -125,6 +125,7 @@ static void write_tdcr(struct lapic *a, u32 reg, u32 val)
 #define LVT_COMMON	(APIC_VECTOR_MASK | APIC_LVT_MASKED)
 #define LVT_DELIVERY	(LVT_COMMON | APIC_MODE_MASK)
 #define LVT_PIN		(LVT_DELIVERY | APIC_INPUT_POLARITY | APIC_LVT_LEVEL_TRIGGER)
+#define LVT_STATUS	(APIC_SEND_PENDING | APIC_LVT_REMOTE_IRR)
 #define ICR_WRITABLE	(APIC_VECTOR_MASK | APIC_MODE_MASK | APIC_DEST_LOGICAL | APIC_INT_ASSERT | \
 			 APIC_INT_LEVELTRIG | APIC_DEST_ALLBUT)
 #define SPIV_WRITABLE	(APIC_VECTOR_MASK | APIC_SPIV_APIC_ENABLED | APIC_SPIV_FOCUS_DISABLED | \
@@ -301,6 +302,9 @@ int lapic_x2apic_write(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 		lapic_reg_set(a, APIC_ICR2, data >> 32);
 		data = (u32)data & ~APIC_ICR_BUSY;
 	}
+	/* So with the status bits of an LVT: read-only, not reserved. Linux writes back all it has read. */
+	if (reg >= APIC_LVTT && reg <= APIC_LVTERR)
+		data &= ~(u64)LVT_STATUS;
 	if (data & ~(u64)row->writable)
 		return 1;
 	write_reg(a, row, reg, data);
