@@ -386,6 +386,7 @@ static int wait_runnable(struct kvm_vcpu *vcpu)
 	if (v->mp_state == KVM_MP_STATE_HALTED && has_events(vcpu)) {
 		v->pv.unhalted = false;
 		WRITE_ONCE(v->mp_state, KVM_MP_STATE_RUNNABLE);
+		kvm_request(vcpu, KVM_REQ_EVENT);	/* what woke it goes in with this entry */
 	}
 	return EXIT_RESUME;
 }

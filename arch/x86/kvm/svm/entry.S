@@ -78,6 +78,11 @@ SYM_FUNC_START(svm_run_guest)
 	mov	ENTRY_VMCB_PA(%rdi), %rax
 	SVM_INSN vmload	%rax
 
+	/*
+	 * IF for the time in the guest. Not right before VMRUN: that would run in the shadow of STI,
+	 * and some processors let the shadow last for the guest's first instruction.
+	 */
+	sti
 	mov	ENTRY_REGS(%rdi), %rdi
 	mov	REG(RCX)(%rdi), %rcx
 	mov	REG(RDX)(%rdi), %rdx
@@ -96,7 +101,6 @@ SYM_FUNC_START(svm_run_guest)
 
 	VM_CLEAR_CPU_BUFFERS
 
-	sti
 	SVM_INSN vmrun	%rax
 	cli
 
