@@ -225,7 +225,7 @@ enum x86_op_result op_cmpxchg8b(struct x86_emu *emu)
 		emu->rflags &= ~FL_ZF;
 	}
 	if (acc & X86_ACC_LOCKED)
-		return emu->ops->cmpxchg(emu, linear, old, new, 2 * half, acc);
+		return emu->ops->compare_swap(emu, linear, old, new, 2 * half, acc);
 	return emu->ops->write(emu, linear, new, 2 * half, acc);
 }
 

@@ -110,7 +110,7 @@ enum x86_op_result {
 	X86_OP_UNHANDLED,	/* the op cannot do this one */
 };
 
-/* How memory is accessed: the flags of ops->read, write, cmpxchg, probe. */
+/* How memory is accessed: the flags of ops->read, write, compare_swap, probe. */
 /* a read or probe whose bytes will be written: check for write permission */
 #define X86_ACC_WRITE		0x01
 /* implicit supervisor access (descriptor tables, TSS), whatever cpl is */
@@ -203,9 +203,9 @@ struct x86_emu_ops {
 				    unsigned int size,
 				    unsigned int flags);
 	/* Atomic on guest memory, sizes 1 to 16. X86_OP_RETRY when memory no longer holds @old. */
-	enum x86_op_result (*cmpxchg)(struct x86_emu *emu, u64 linear, const void *old,
-				      const void *new,
-				      unsigned int size, unsigned int flags);
+	enum x86_op_result (*compare_swap)(struct x86_emu *emu, u64 linear, const void *old,
+					   const void *new,
+					   unsigned int size, unsigned int flags);
 	/* Could this access be made? Faults if not, touches nothing. Optional: NULL means yes. */
 	enum x86_op_result (*probe)(struct x86_emu *emu, u64 linear, unsigned int size,
 				    unsigned int flags);

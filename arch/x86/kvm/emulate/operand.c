@@ -371,7 +371,7 @@ enum x86_op_result emu_store_dst(struct x86_emu *emu)
 	}
 	acc = emu_acc(emu) | X86_ACC_WRITE;
 	if (acc & X86_ACC_LOCKED && !(flags & F_WO))
-		return emu->ops->cmpxchg(emu, emu->linear, &o->old, &o->val, o->size, acc);
+		return emu->ops->compare_swap(emu, emu->linear, &o->old, &o->val, o->size, acc);
 	return emu->ops->write(emu, emu->linear, &o->val, o->size, acc);
 }
 

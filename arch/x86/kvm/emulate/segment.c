@@ -94,7 +94,7 @@ enum x86_op_result emu_set_desc_type(struct x86_emu *emu, struct emu_desc *d, u8
 	u8 old = d->lo >> 40, new = (old & 0xf0) | type;
 	enum x86_op_result r;
 
-	r = emu->ops->cmpxchg(emu, d->addr + 5, &old, &new, 1,
+	r = emu->ops->compare_swap(emu, d->addr + 5, &old, &new, 1,
 			      X86_ACC_SYSTEM | X86_ACC_WRITE | X86_ACC_LOCKED);
 	if (r)
 		return r;
