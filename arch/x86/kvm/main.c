@@ -57,22 +57,25 @@ static void read_host(void)
 	x86_cpuid_module_init();
 }
 
-/* CR4 bits that a guest may be offered, each with the feature that makes it real; 0: always. */
+/*
+ * CR4 bits that a guest may be offered, each with the feature that makes it real. 0: every host with
+ * long mode has it, and a guest gets it whatever its CPUID says: those of VMMs are often incomplete.
+ */
 static const struct {
 	unsigned long	bit;
 	unsigned int	feature;
 } cr4_bits[] = {
-	{ X86_CR4_VME,		X86_FEATURE_VME },
-	{ X86_CR4_PVI,		X86_FEATURE_VME },
-	{ X86_CR4_TSD,		X86_FEATURE_TSC },
-	{ X86_CR4_DE,		X86_FEATURE_DE },
-	{ X86_CR4_PSE,		X86_FEATURE_PSE },
-	{ X86_CR4_PAE,		X86_FEATURE_PAE },
-	{ X86_CR4_MCE,		X86_FEATURE_MCE },
-	{ X86_CR4_PGE,		X86_FEATURE_PGE },
+	{ X86_CR4_VME,		0 },
+	{ X86_CR4_PVI,		0 },
+	{ X86_CR4_TSD,		0 },
+	{ X86_CR4_DE,		0 },
+	{ X86_CR4_PSE,		0 },
+	{ X86_CR4_PAE,		0 },
+	{ X86_CR4_MCE,		0 },
+	{ X86_CR4_PGE,		0 },
 	{ X86_CR4_PCE,		0 },
-	{ X86_CR4_OSFXSR,	X86_FEATURE_FXSR },
-	{ X86_CR4_OSXMMEXCPT,	X86_FEATURE_XMM },
+	{ X86_CR4_OSFXSR,	0 },
+	{ X86_CR4_OSXMMEXCPT,	0 },
 	{ X86_CR4_UMIP,		X86_FEATURE_UMIP },
 	{ X86_CR4_LA57,		X86_FEATURE_LA57 },
 	{ X86_CR4_FSGSBASE,	X86_FEATURE_FSGSBASE },

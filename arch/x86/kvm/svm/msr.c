@@ -88,6 +88,8 @@ void svm_msrpm_init(struct vcpu_svm *svm)
 		msrpm_set(svm, MSR_IA32_SPEC_CTRL, false, false);
 }
 
+#define PAT_AT_RESET	0x0007040600070406ULL	/* WB, WT, UC-, UC, and again (7.8.1) */
+
 void svm_msr_reset(struct vcpu_svm *svm)
 {
 	svm->virt_spec_ctrl = 0;
@@ -95,6 +97,8 @@ void svm_msr_reset(struct vcpu_svm *svm)
 	svm->debugctl = 0;
 	svm->entry.spec_ctrl = 0;
 	svm->x86.spec_ctrl = 0;
+	svm->x86.pat = PAT_AT_RESET;
+	svm->vmcb->save.g_pat = PAT_AT_RESET;
 }
 
 /*
