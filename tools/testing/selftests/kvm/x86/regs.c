@@ -641,14 +641,16 @@ static struct kvm_cpuid2 *small_cpuid(void)
 {
 	static struct {
 		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 e[6];
+		struct kvm_cpuid_entry2 e[7];
 	} list = {
-		.head.nent = 6,
+		.head.nent = 7,
 		.e = {
 			{ .function = 0, .eax = 13, .ebx = 0x68747541, .ecx = 0x444d4163, .edx = 0x69746e65 },
 			{ .function = 0x40000000, .eax = 0x40000000, .ebx = 0x11111111, .edx = 0x33333333 },
 			{ .function = 4, .index = 0, .eax = 0x43, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX },
 			{ .function = 4, .index = 1, .eax = 0x44, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX },
+			/* FPU, PSE, TSC, MSR, PAE, APIC, FXSR, SSE, SSE2 */
+			{ .function = 1, .edx = 0x07000279 },
 			{ .function = 0x80000000, .eax = 0x80000008 },
 			{ .function = 0x80000001, .edx = 1 << 29 | 1 << 20 },
 		},
