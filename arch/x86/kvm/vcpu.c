@@ -14,6 +14,9 @@ int x86_vcpu_precreate(struct kvm *kvm, unsigned int id)
 	return 0;
 }
 
+/* PAT before anyone sets it: WB, WT, UC-, UC, twice (SDM vol 3, 12.12.4; APM vol 2, 7.8.2). */
+#define X86_PAT_RESET	0x0007040600070406ULL
+
 static int alloc_buffers(struct kvm_vcpu *vcpu)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
@@ -48,6 +51,7 @@ int x86_vcpu_create(struct kvm_vcpu *vcpu)
 	v->reserved_gpa_bits = GENMASK_ULL(63, v->maxphyaddr);
 	v->mp_state = lapic && vcpu->id != to_x86_vm(vcpu->kvm)->bsp_vcpu_id ? KVM_MP_STATE_UNINITIALIZED
 									     : KVM_MP_STATE_RUNNABLE;
+	v->pat = X86_PAT_RESET;
 	v->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE;
 	if (vcpu->id == to_x86_vm(vcpu->kvm)->bsp_vcpu_id)
 		v->apic_base |= MSR_IA32_APICBASE_BSP;
