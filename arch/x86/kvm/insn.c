@@ -163,14 +163,10 @@ static bool to_log(struct x86_insn *in, const void *buf, unsigned int len)
 	return true;
 }
 
-/* Device accesses go out in pieces of 8, 4, 2 or 1 bytes: kvm_run has room for 8. */
+/* kvm_run has room for 8 bytes a time; an access that crosses a page may leave any number below that. */
 static unsigned int piece(unsigned int len)
 {
-	unsigned int n = 8;
-
-	while (n > len)
-		n >>= 1;
-	return n;
+	return min(len, 8u);
 }
 
 static enum x86_op_result device_read(struct x86_insn *in, gpa_t gpa, void *buf, unsigned int len)
@@ -880,7 +876,10 @@ int x86_insn_skip(struct kvm_vcpu *vcpu)
 		if (r != EXIT_RESUME)
 			return r;
 	}
-	x86_op(set_shadow)(vcpu, 0);
+	if (x86_op(get_shadow)(vcpu)) {
+		x86_op(set_shadow)(vcpu, 0);
+		kvm_request(vcpu, KVM_REQ_EVENT);	/* interrupts held off by it may come now */
+	}
 	rflags = x86_op(get_rflags)(vcpu);
 	if (unlikely(rflags & X86_EFLAGS_RF))
 		x86_op(set_rflags)(vcpu, rflags & ~X86_EFLAGS_RF);
