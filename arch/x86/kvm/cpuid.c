@@ -576,7 +576,8 @@ static void derive(struct kvm_vcpu *vcpu)
 
 	e = find(c->entries, c->n, 0x80000008, 0);
 	v->maxphyaddr = e && (e->eax & 0xff) ? e->eax & 0xff : 36;
-	v->reserved_gpa_bits = v->maxphyaddr < 52 ? GENMASK_ULL(51, v->maxphyaddr) : 0;
+	v->maxphyaddr = min_t(u8, v->maxphyaddr, 52);
+	v->reserved_gpa_bits = GENMASK_ULL(63, v->maxphyaddr);
 	v->cr4_guest_reserved = x86_cr4_supported & ~x86_cr4_from_features(guest_has, vcpu);
 }
 

@@ -99,7 +99,7 @@ int x86_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3)
 		flush = false;
 		cr3 &= ~CR3_NO_FLUSH;
 	}
-	if (x86_is_long_mode(vcpu) && (cr3 & (v->reserved_gpa_bits | GENMASK_ULL(63, 52))))
+	if (x86_is_long_mode(vcpu) && (cr3 & v->reserved_gpa_bits))
 		return 1;
 	if (x86_is_pae_paging(vcpu) && !mmu_load_pdptrs(vcpu, cr3))
 		return 1;

@@ -273,7 +273,7 @@ static bool fixed_types_valid(u64 data)
 
 static bool mtrr_valid(struct kvm_vcpu *vcpu, u32 msr, int index, u64 data)
 {
-	u64 reserved = to_x86(vcpu)->reserved_gpa_bits | GENMASK_ULL(63, 52);
+	u64 reserved = to_x86(vcpu)->reserved_gpa_bits;
 
 	if (index == MTRR_DEF_INDEX)
 		return !(data & ~0xcffULL) && mtrr_type_valid(data & 0xff);

@@ -124,7 +124,7 @@ static bool modes_agree(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 {
 	if ((in->efer & EFER_LME) && (in->cr0 & X86_CR0_PG))
 		return (in->cr4 & X86_CR4_PAE) && (in->efer & EFER_LMA) &&
-		       !(in->cr3 & (to_x86(vcpu)->reserved_gpa_bits | GENMASK_ULL(63, 52)));
+		       !(in->cr3 & to_x86(vcpu)->reserved_gpa_bits);
 	return !(in->efer & EFER_LMA) && !in->cs.l;
 }
 

@@ -463,7 +463,7 @@ int lapic_set_base(struct kvm_vcpu *vcpu, u64 value, bool host)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
 	u64 old = v->apic_base;
-	u64 reserved = v->reserved_gpa_bits | GENMASK_ULL(63, 52) | 0x2ff;
+	u64 reserved = v->reserved_gpa_bits | 0x2ff;
 	u64 changed;
 
 	if (!x86_guest_has(vcpu, X86_FEATURE_X2APIC))
