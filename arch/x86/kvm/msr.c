@@ -556,8 +556,34 @@ static int feature_msr(u32 index, u64 *data)
 	}
 }
 
+/* Entry by entry until one fails; gives how many were done. */
+static unsigned int walk_msrs(struct kvm_vcpu *vcpu, struct kvm_msr_entry *entries, unsigned int n,
+			      int (*one)(struct kvm_vcpu *vcpu, struct kvm_msr_entry *e))
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (one(vcpu, &entries[i]))
+			break;
+	return i;
+}
+
+/* MSRs that name guest memory look its slots up: srcu, as in KVM_RUN. */
+static unsigned int walk_vcpu_msrs(struct kvm_vcpu *vcpu, struct kvm_msr_entry *entries,
+				   unsigned int n,
+				   int (*one)(struct kvm_vcpu *vcpu, struct kvm_msr_entry *e))
+{
+	unsigned int done;
+
+	kvm_vcpu_srcu_lock(vcpu);
+	done = walk_msrs(vcpu, entries, n, one);
+	kvm_vcpu_srcu_unlock(vcpu);
+	return done;
+}
+
 /*
- * KVM_GET_MSRS and KVM_SET_MSRS: entry by entry until one fails; the result says how many were done (KVM API 4.18).
+ * KVM_GET_MSRS and KVM_SET_MSRS: the result says how many were done (KVM API 4.18). Without @vcpu
+ * they are features of the system.
  */
 static long for_each_msr(struct kvm_arg *arg, struct kvm_vcpu *vcpu,
 			 int (*one)(struct kvm_vcpu *vcpu, struct kvm_msr_entry *e), bool write_back)
@@ -565,7 +591,6 @@ static long for_each_msr(struct kvm_arg *arg, struct kvm_vcpu *vcpu,
 	struct kvm_msrs __user *user = arg->user;
 	struct kvm_msr_entry *entries;
 	struct kvm_msrs head;
-	unsigned int i;
 	size_t size;
 	long r;
 
@@ -579,10 +604,8 @@ static long for_each_msr(struct kvm_arg *arg, struct kvm_vcpu *vcpu,
 	entries = vmemdup_user(user->entries, size);
 	if (IS_ERR(entries))
 		return PTR_ERR(entries);
-	for (i = 0; i < head.nmsrs; i++)
-		if (one(vcpu, &entries[i]))
-			break;
-	r = i;
+	r = vcpu ? walk_vcpu_msrs(vcpu, entries, head.nmsrs, one) :
+		   walk_msrs(NULL, entries, head.nmsrs, one);
 	if (write_back && copy_to_user(user->entries, entries, size))
 		r = -EFAULT;
 	kvfree(entries);
