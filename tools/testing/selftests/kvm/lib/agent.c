@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The agent's two halves. An order lies in the guest's copy of `order`; the answer comes by guest_sync().
+ * The agent's two halves. An order lies in the guest's copy of `order`; the answer comes by
+ * guest_sync().
  */
 #include "agent.h"
 #include "guest.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest that does one memory access after another as the test tells it, so that a test about memory reads as a
- * list of accesses and what became of them.
+ * A guest that does one memory access after another as the test tells it, so that a test about
+ * memory reads as a list of accesses and what became of them.
  */
 #ifndef SELFTEST_AGENT_H
 #define SELFTEST_AGENT_H

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's side of a test: its tables, its trap dispatcher, its way to say that an expectation failed.
+ * The guest's side of a test: its tables, its trap dispatcher, its way to say that an expectation
+ * failed.
  *
- * All of it is plain data of the program. The host fills the tables in the guest's copy of the image (x86.c), so two
- * VMs never share them.
+ * All of it is plain data of the program. The host fills the tables in the guest's copy of the
+ * image (x86.c), so two VMs never share them.
  */
 #include "guest.h"
 

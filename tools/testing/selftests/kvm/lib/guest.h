@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What guest code may use. No libc call is safe there: the C library picks its string functions for the host's CPU
- * and keeps state behind %fs. Everything here is inline or lives in guest.c and traps.S.
+ * What guest code may use. No libc call is safe there: the C library picks its string functions for
+ * the host's CPU and keeps state behind %fs. Everything here is inline or lives in guest.c and
+ * traps.S.
  */
 #ifndef SELFTEST_GUEST_H
 #define SELFTEST_GUEST_H
@@ -83,7 +84,10 @@ static inline void guest_done(void)
 			guest_fail(__FILE__, __LINE__, #a " == " #b, a_, b_);	\
 	} while (0)
 
-/* Execute one instruction; gives the vector of its fault or NO_FAULT. Not for use on two vCPUs at once. */
+/*
+ * Execute one instruction; gives the vector of its fault or NO_FAULT. Not for use on two vCPUs at
+ * once.
+ */
 #define guest_try(insn, ...)							\
 	({									\
 		guest_fault.vector = NO_FAULT;					\
@@ -198,7 +202,10 @@ static inline void cli(void)
 	asm volatile("cli" : : : "memory");
 }
 
-/* Sleep until an interrupt was taken; back with interrupts off, so a flag can be tested without a race. */
+/*
+ * Sleep until an interrupt was taken; back with interrupts off, so a flag can be tested without a
+ * race.
+ */
 static inline void sti_hlt_cli(void)
 {
 	asm volatile("sti; hlt; cli" : : : "memory");

@@ -2,8 +2,9 @@
 /*
  * The runner: fork, limit, judge, report.
  *
- * Each test leads a process group. When it ends, by itself or by its time limit, the whole group is killed, so that
- * a child it lost cannot outlive it. The limit is kept by the parent: a test that blocks every signal still ends.
+ * Each test leads a process group. When it ends, by itself or by its time limit, the whole group is
+ * killed, so that a child it lost cannot outlive it. The limit is kept by the parent: a test that
+ * blocks every signal still ends.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -137,10 +138,10 @@ static void run_one(struct test *t, unsigned int number)
 /*
  * Keep two VMs for as long as the program runs, one vCPU with a local APIC and one without.
  *
- * The first and the last VM of a system make the kernel patch its own code (preempt notifiers hang on a static key,
- * and so does what a KVM does for vCPUs with no APIC, or with one switched off). QEMU's TCG, when two of its CPUs are
- * busy, now and then keeps executing the breakpoint of such a patch for ever, and the whole machine hangs. So let it
- * happen once a program, not once a test.
+ * The first and the last VM of a system make the kernel patch its own code (preempt notifiers hang
+ * on a static key, and so does what a KVM does for vCPUs with no APIC, or with one switched off).
+ * QEMU's TCG, when two of its CPUs are busy, now and then keeps executing the breakpoint of such a
+ * patch for ever, and the whole machine hangs. So let it happen once a program, not once a test.
  */
 static void hold_vms(void)
 {

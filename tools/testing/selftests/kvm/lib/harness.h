@@ -2,8 +2,9 @@
 /*
  * Test harness: named tests, each in a process of its own, reported as KTAP.
  *
- * A test ends at its first failed expectation. Because it is a process, a crash, a hang or a leaked descriptor is
- * that test's alone, and whatever it left behind (a VM, threads, children) is gone before the next one starts.
+ * A test ends at its first failed expectation. Because it is a process, a crash, a hang or a leaked
+ * descriptor is that test's alone, and whatever it left behind (a VM, threads, children) is gone
+ * before the next one starts.
  */
 #ifndef SELFTEST_HARNESS_H
 #define SELFTEST_HARNESS_H

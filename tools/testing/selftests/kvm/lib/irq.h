@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What tests of interrupts share: guest handlers that count, waiting for a count, the controllers' registers.
+ * What tests of interrupts share: guest handlers that count, waiting for a count, the controllers'
+ * registers.
  *
- * The guest waits with interrupts off and lets them in only where it halts, so that "this many so far" can be said.
+ * The guest waits with interrupts off and lets them in only where it halts, so that "this many so
+ * far" can be said.
  */
 #ifndef SELFTEST_IRQ_H
 #define SELFTEST_IRQ_H
@@ -45,7 +47,10 @@ static inline void on_apic_irq(struct trap_frame *f)
 	apic_eoi();
 }
 
-/* Interrupts come by the local APIC alone. The default routing gives every line to the PICs as well. */
+/*
+ * Interrupts come by the local APIC alone. The default routing gives every line to the PICs as
+ * well.
+ */
 static inline void apic_only(void)
 {
 	outb(0x21, 0xff);

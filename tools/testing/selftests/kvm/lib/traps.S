@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Guest entry points of the 256 vectors. Each stub is 16 bytes, so that the host finds stub N at N * 16, and makes the
- * stack the same whether or not the CPU pushed an error code (SDM vol 3, 6.13; vectors 8, 10-14, 17, 21, 29 and 30 do).
+ * Guest entry points of the 256 vectors. Each stub is 16 bytes, so that the host finds stub N at N
+ * * 16, and makes the stack the same whether or not the CPU pushed an error code (SDM vol 3, 6.13;
+ * vectors 8, 10-14, 17, 21, 29 and 30 do).
  */
 	.text
 	.balign	16

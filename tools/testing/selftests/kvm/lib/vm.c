@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/kvm by system calls: VMs, slots, vCPUs and the run loop. Knows no instruction set beyond the guest's port.
+ * /dev/kvm by system calls: VMs, slots, vCPUs and the run loop. Knows no instruction set beyond the
+ * guest's port.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

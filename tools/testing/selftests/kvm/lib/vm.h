@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VM as a test sees it: low memory with the guest's code in it, more slots where the test wants them, vCPUs.
+ * A VM as a test sees it: low memory with the guest's code in it, more slots where the test wants
+ * them, vCPUs.
  *
- * The guest runs the very functions of the test program. The program is linked at fixed addresses inside the VM's low
- * memory; creating a VM copies the whole program image there, and the guest's page tables map addresses one to one.
- * So &variable is the same number on both sides, and in_guest(vm, &variable) is where the host finds the guest's copy.
+ * The guest runs the very functions of the test program. The program is linked at fixed addresses
+ * inside the VM's low memory; creating a VM copies the whole program image there, and the guest's
+ * page tables map addresses one to one. So &variable is the same number on both sides, and
+ * in_guest(vm, &variable) is where the host finds the guest's copy.
  */
 #ifndef SELFTEST_VM_H
 #define SELFTEST_VM_H
@@ -62,8 +64,9 @@ void require_cap(int cap, const char *name);
 #define REQUIRE_CAP(cap)	require_cap(cap, #cap)
 
 /*
- * Whether the modules under test are the distribution's own rather than these. A test asks only to allow them what
- * the documents do not: it must say in a comment where they differ, and what the documents promise.
+ * Whether the modules under test are the distribution's own rather than these. A test asks only to
+ * allow them what the documents do not: it must say in a comment where they differ, and what the
+ * documents promise.
  */
 int distro_modules(void);
 
@@ -82,13 +85,19 @@ void *anon_memory(uint64_t size);
 
 #define in_guest(vm, ptr)	((__typeof__(ptr))((vm)->mem + (uintptr_t)(ptr)))
 
-/* A vCPU as the kernel made it; one in 64-bit mode about to call @guest; one in real mode at REAL_CODE_GPA. */
+/*
+ * A vCPU as the kernel made it; one in 64-bit mode about to call @guest; one in real mode at
+ * REAL_CODE_GPA.
+ */
 struct vcpu *vcpu_new(struct vm *vm, unsigned int id);
 struct vcpu *vcpu_start(struct vm *vm, unsigned int id, void (*guest)(void));
 void vcpu_set_long_mode(struct vcpu *vcpu, void (*guest)(void));
 void vcpu_set_real_mode(struct vcpu *vcpu, uint64_t ip);
 
-/* One KVM_RUN that must succeed; an exit reason, or GUEST_*. A failed guest_expect() fails the test here. */
+/*
+ * One KVM_RUN that must succeed; an exit reason, or GUEST_*. A failed guest_expect() fails the test
+ * here.
+ */
 int vcpu_run(struct vcpu *vcpu);
 /* One KVM_RUN; 0 or -errno. */
 int vcpu_try_run(struct vcpu *vcpu);

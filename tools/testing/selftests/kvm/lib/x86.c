@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Setting up an x86 guest: the program's image in low memory, descriptor tables, page tables, vCPU state.
+ * Setting up an x86 guest: the program's image in low memory, descriptor tables, page tables, vCPU
+ * state.
  *
- * Page tables map the first 4 GiB one to one with 2 MiB pages, user accessible; vm_map() splits one where a test wants
- * something finer. SMEP and SMAP stay off, so user pages do the supervisor no harm.
+ * Page tables map the first 4 GiB one to one with 2 MiB pages, user accessible; vm_map() splits one
+ * where a test wants something finer. SMEP and SMAP stay off, so user pages do the supervisor no
+ * harm.
  */
 #include <elf.h>
 #include <sys/auxv.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kvmclock: the page of system time that the guest computes its clock from, the wall clock, and KVM_SET/GET_CLOCK
- * (Documentation/virt/kvm/x86/msr.rst and cpuid.rst; KVM API 4.29, 4.30).
+ * kvmclock: the page of system time that the guest computes its clock from, the wall clock, and
+ * KVM_SET/GET_CLOCK (Documentation/virt/kvm/x86/msr.rst and cpuid.rst; KVM API 4.29, 4.30).
  */
 #include <time.h>
 
@@ -193,7 +193,10 @@ static void guest_is_stable(void)
 	guest_sync(pages[0].t.flags & FLAG_TSC_STABLE);
 }
 
-/* The flag is for user space to offer (CPUID bit 24) and for KVM to set where the host's clock is its TSC. */
+/*
+ * The flag is for user space to offer (CPUID bit 24) and for KVM to set where the host's clock is
+ * its TSC.
+ */
 TEST(stable_bit)
 {
 	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_is_stable);
@@ -209,7 +212,10 @@ TEST(stable_bit)
 	expect_eq(!!(kvm_cap(KVM_CAP_ADJUST_CLOCK) & KVM_CLOCK_TSC_STABLE), 1);
 }
 
-/* ---- several vCPUs -------------------------------------------------------------------------------------------- */
+/*
+ * ---- several vCPUs
+ * --------------------------------------------------------------------------------------------
+ */
 
 static uint64_t latest;
 static uint32_t running, went_back;
@@ -239,7 +245,10 @@ static void guest_compares(void)
 	}
 }
 
-/* With the stable flag, time never goes back from one vCPU to the next; without it guests must see to that. */
+/*
+ * With the stable flag, time never goes back from one vCPU to the next; without it guests must see
+ * to that.
+ */
 TEST(monotonic_across_vcpus)
 {
 	struct vm *vm = vm_new(VM_IRQCHIP);
@@ -256,7 +265,10 @@ TEST(monotonic_across_vcpus)
 		note("the host's TSC is not its clock: nothing was promised");
 }
 
-/* ---- from user space ------------------------------------------------------------------------------------------ */
+/*
+ * ---- from user space
+ * ------------------------------------------------------------------------------------------
+ */
 
 static void guest_reads_clock(void)
 {
@@ -305,7 +317,10 @@ TEST(clock_of_a_new_vm)
 	expect_le(clock.clock, 20 * NSEC);
 }
 
-/* KVMCLOCK_CTRL tells the guest, once, that it was stopped; only a guest that has its page can be told. */
+/*
+ * KVMCLOCK_CTRL tells the guest, once, that it was stopped; only a guest that has its page can be
+ * told.
+ */
 #define FLAG_STOPPED	2
 
 static void guest_was_stopped(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dirty logging (KVM API 4.8, 4.116, 7.10): after the guest wrote some pages, exactly those bits are set, once.
+ * Dirty logging (KVM API 4.8, 4.116, 7.10): after the guest wrote some pages, exactly those bits
+ * are set, once.
  */
 #include "agent.h"
 #include "guest.h"
@@ -251,7 +252,9 @@ TEST(manual_protect_bad_flags)
 
 static uint64_t counters[PAGES] __attribute__((aligned(4096)));
 
-/* Count in one page after the other, for ever: each page's first word is how often it was written. */
+/*
+ * Count in one page after the other, for ever: each page's first word is how often it was written.
+ */
 static void guest_counter(void)
 {
 	uint64_t i;
@@ -262,8 +265,8 @@ static void guest_counter(void)
 }
 
 /*
- * A copy kept up by the log alone, as in a migration, is the guest's memory once the guest has stopped: no write goes
- * unlogged while the log is being read.
+ * A copy kept up by the log alone, as in a migration, is the guest's memory once the guest has
+ * stopped: no write goes unlogged while the log is being read.
  */
 TEST_LIMIT(log_of_a_running_guest_is_complete, 60)
 {

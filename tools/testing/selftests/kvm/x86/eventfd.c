@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts and I/O by event descriptors, MSIs and the routing between them: KVM_IRQFD, KVM_IOEVENTFD,
- * KVM_SET_GSI_ROUTING, KVM_SIGNAL_MSI, the split irqchip, coalesced MMIO.
+ * Interrupts and I/O by event descriptors, MSIs and the routing between them: KVM_IRQFD,
+ * KVM_IOEVENTFD, KVM_SET_GSI_ROUTING, KVM_SIGNAL_MSI, the split irqchip, coalesced MMIO.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -38,7 +38,10 @@ static uint64_t take_event(int fd)
 	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
 }
 
-/* ---- irqfd ---------------------------------------------------------------------------------------------------- */
+/*
+ * ---- irqfd --------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static int try_irqfd(struct vm *vm, int fd, uint32_t gsi, uint32_t flags, int resample)
 {
@@ -110,7 +113,10 @@ TEST(bad_irqfds)
 	expect_errno(try_irqfd(none, new_eventfd(), 11, 0, 0), EINVAL);
 }
 
-/* The descriptor is closed while it is assigned; and the VM goes while one is signalled again and again. */
+/*
+ * The descriptor is closed while it is assigned; and the VM goes while one is signalled again and
+ * again.
+ */
 static void *signal_for_ever(void *arg)
 {
 	for (;;)
@@ -181,7 +187,10 @@ TEST(irqfd_resample)
 	must(try_irqfd(vm, fd, 12, KVM_IRQFD_FLAG_DEASSIGN, 0));
 }
 
-/* ---- MSI and routing ------------------------------------------------------------------------------------------ */
+/*
+ * ---- MSI and routing
+ * ------------------------------------------------------------------------------------------
+ */
 
 static int signal_msi(struct vm *vm, uint32_t addr, uint32_t data)
 {
@@ -310,7 +319,10 @@ TEST(bad_gsi_routing)
 	must(set_routes(vm, &r));
 }
 
-/* ---- split irqchip -------------------------------------------------------------------------------------------- */
+/*
+ * ---- split irqchip
+ * --------------------------------------------------------------------------------------------
+ */
 
 static void on_split(struct trap_frame *f)
 {
@@ -328,7 +340,10 @@ static void guest_split(void)
 	wait_hits(0x66, 1);
 }
 
-/* The EOI of a level interrupt whose route is one of the reserved GSIs goes to user space's IOAPIC; an edge's does not. */
+/*
+ * The EOI of a level interrupt whose route is one of the reserved GSIs goes to user space's IOAPIC;
+ * an edge's does not.
+ */
 TEST(split_irqchip_eoi)
 {
 	struct vm *vm;
@@ -377,7 +392,10 @@ TEST(split_irqchip_pic)
 	expect_errno(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), EEXIST);
 }
 
-/* ---- ioeventfd ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- ioeventfd
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int try_ioeventfd(struct vm *vm, int fd, uint64_t addr, uint32_t len, uint64_t match, uint32_t flags)
 {
@@ -460,7 +478,10 @@ TEST(bad_ioeventfds)
 	must(try_ioeventfd(vm, fd, MMIO, 4, 7, match | KVM_IOEVENTFD_FLAG_DEASSIGN));
 }
 
-/* ---- coalesced MMIO ------------------------------------------------------------------------------------------- */
+/*
+ * ---- coalesced MMIO
+ * -------------------------------------------------------------------------------------------
+ */
 
 static void guest_writes_zone(void)
 {
@@ -512,7 +533,10 @@ TEST(coalesced)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* A full ring loses nothing: the write leaves as an ordinary exit. Nonsense in its indices harms user space alone. */
+/*
+ * A full ring loses nothing: the write leaves as an ordinary exit. Nonsense in its indices harms
+ * user space alone.
+ */
 static void guest_writes_for_ever(void)
 {
 	uint32_t i;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exceptions, interrupts and NMIs on their way into the guest: the right vector, error code and CR2, once, also when
- * the delivery itself faults on memory that KVM has yet to map; and instructions that KVM must step over exactly.
+ * Exceptions, interrupts and NMIs on their way into the guest: the right vector, error code and
+ * CR2, once, also when the delivery itself faults on memory that KVM has yet to map; and
+ * instructions that KVM must step over exactly.
  */
 #include "agent.h"
 #include "guest.h"
@@ -137,8 +138,9 @@ static void guest_bad_control_registers(void)
 }
 
 /*
- * What the CPU must refuse is refused the same way when KVM does the instruction in the CPU's place. CR0 is not among
- * them: with nested paging its writes need not be intercepted, and QEMU's TCG checks none of its bits.
+ * What the CPU must refuse is refused the same way when KVM does the instruction in the CPU's
+ * place. CR0 is not among them: with nested paging its writes need not be intercepted, and QEMU's
+ * TCG checks none of its bits.
  */
 TEST(bad_control_registers_fault)
 {
@@ -147,7 +149,10 @@ TEST(bad_control_registers_fault)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- stepping over instructions ------------------------------------------------------------------------------- */
+/*
+ * ---- stepping over instructions
+ * -------------------------------------------------------------------------------
+ */
 
 /* Call code that ends in RET and clobbers what CPUID does. */
 static uint32_t call_cpuid(uint64_t code, uint32_t leaf)
@@ -171,7 +176,10 @@ static void guest_calls_cpuid(void)
 	}
 }
 
-/* CPUID with prefixes, and at every position relative to the end of a page, is stepped over by its exact length. */
+/*
+ * CPUID with prefixes, and at every position relative to the end of a page, is stepped over by its
+ * exact length.
+ */
 TEST(cpuid_lengths)
 {
 	static const struct {
@@ -200,7 +208,10 @@ TEST(cpuid_lengths)
 		}
 }
 
-/* ---- delivery that faults ------------------------------------------------------------------------------------- */
+/*
+ * ---- delivery that faults
+ * -------------------------------------------------------------------------------------
+ */
 
 static uint32_t hits[256];
 
@@ -230,7 +241,10 @@ static void use_idt(uint64_t base)
 	use_idt_of(base, 4095);
 }
 
-/* Each event finds an IDT, and the last ones a stack too, in a page that no access of the guest has touched. */
+/*
+ * Each event finds an IDT, and the last ones a stack too, in a page that no access of the guest has
+ * touched.
+ */
 static void guest_events_on_untouched_pages(void)
 {
 	guest_on(VEC_UD, skip_ud2);
@@ -318,7 +332,10 @@ TEST(double_fault)
 	expect_eq(vm->vcpu[0].sync, VEC_DF);
 }
 
-/* ---- interrupts from user space ------------------------------------------------------------------------------- */
+/*
+ * ---- interrupts from user space
+ * -------------------------------------------------------------------------------
+ */
 
 static void guest_takes_interrupts(void)
 {
@@ -425,7 +442,10 @@ TEST(nmi_during_nmi)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* An NMI ends a halt even without an interrupt controller in the kernel, once user space runs the vCPU again. */
+/*
+ * An NMI ends a halt even without an interrupt controller in the kernel, once user space runs the
+ * vCPU again.
+ */
 static void guest_halts_for_nmi(void)
 {
 	guest_on(VEC_NMI, count_hit);
@@ -442,7 +462,10 @@ TEST(nmi_after_halt)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- ring 3 --------------------------------------------------------------------------------------------------- */
+/*
+ * ---- ring 3 -------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static uint8_t user_stack[SZ_4K] __attribute__((aligned(16)));
 static volatile uint64_t user_rip;

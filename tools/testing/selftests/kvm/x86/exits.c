@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What leaves KVM_RUN, with every field of kvm_run that user space needs, and that the guest goes on rightly after it.
+ * What leaves KVM_RUN, with every field of kvm_run that user space needs, and that the guest goes
+ * on rightly after it.
  */
 #include "agent.h"
 #include "guest.h"
@@ -27,7 +28,10 @@ static void expect_mmio(struct vm *vm, int is_write, uint64_t gpa, uint32_t len)
 	expect_eq(vm->run->mmio.is_write, is_write);
 }
 
-/* ---- ports ---------------------------------------------------------------------------------------------------- */
+/*
+ * ---- ports --------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static void guest_ports(void)
 {
@@ -155,7 +159,10 @@ TEST(rep_ins)
 	expect_eq(mem[5], (uint8_t)(5 + 3));
 }
 
-/* ---- MMIO ----------------------------------------------------------------------------------------------------- */
+/*
+ * ---- MMIO ---------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static void guest_mmio(void)
 {
@@ -219,8 +226,8 @@ static void guest_mmio_across_pages(void)
 }
 
 /*
- * One page's part of an access. It may come in pieces, since kvm_run only says how many bytes an exit carries, but in
- * order of addresses and without a byte of the other page.
+ * One page's part of an access. It may come in pieces, since kvm_run only says how many bytes an
+ * exit carries, but in order of addresses and without a byte of the other page.
  */
 static void expect_part(struct vm *vm, int is_write, uint64_t gpa, uint32_t len, uint64_t value)
 {
@@ -278,7 +285,10 @@ static void guest_rmw(void)
 	guest_expect_eq(flags & 0x40, 0);
 }
 
-/* Read, modify, write: a read exit and a write exit with the result, and the flags of the operation. */
+/*
+ * Read, modify, write: a read exit and a write exit with the result, and the flags of the
+ * operation.
+ */
 TEST(mmio_read_modify_write)
 {
 	struct vm *vm = vm_start(guest_rmw);
@@ -351,7 +361,10 @@ TEST(mmio_stack)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- the ends of a guest -------------------------------------------------------------------------------------- */
+/*
+ * ---- the ends of a guest
+ * --------------------------------------------------------------------------------------
+ */
 
 static void guest_triple_fault(void)
 {
@@ -370,7 +383,10 @@ TEST(triple_fault)
 	expect_exit(vm_run(vm), KVM_EXIT_SHUTDOWN);
 }
 
-/* A guest that executes where no memory is cannot be emulated either: documented as an internal error. */
+/*
+ * A guest that executes where no memory is cannot be emulated either: documented as an internal
+ * error.
+ */
 static void guest_runs_off(void)
 {
 	((void (*)(void))HOLE_GPA)();
@@ -403,7 +419,10 @@ TEST(emulation_impossible)
 	expect_eq(*(uint8_t *)(vm->mem + rip), 0xdb);	/* FILD's first byte: still in front of it */
 }
 
-/* ---- real mode ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- real mode
+ * ------------------------------------------------------------------------------------------------
+ */
 
 REAL_CODE(real_sum,
 	  "xorw %ax, %ax\n movw $10, %cx\n 1: addw %cx, %ax\n loop 1b\n outw %ax, $0x80\n"

@@ -43,7 +43,9 @@ static void guest_talk(void)
 	word = 7;
 }
 
-/* The guest has its own copy of the program's data, and both sides see each other's writes to it. */
+/*
+ * The guest has its own copy of the program's data, and both sides see each other's writes to it.
+ */
 TEST(long_mode)
 {
 	struct vm *vm = vm_start(guest_talk);

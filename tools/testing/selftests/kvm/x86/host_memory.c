@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host changes the memory behind a slot while the guest has it mapped: the guest must see every change at once
- * (KVM_CAP_SYNC_MMU, KVM API 4.35), and no fault of several vCPUs at once may lose or double a page.
+ * The host changes the memory behind a slot while the guest has it mapped: the guest must see every
+ * change at once (KVM_CAP_SYNC_MMU, KVM API 4.35), and no fault of several vCPUs at once may lose
+ * or double a page.
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -45,7 +46,10 @@ TEST(memory_given_back)
 	expect_eq(host[1], MARK);
 }
 
-/* The guest first reads, which may map the zero page or a shared one; its write must then not go astray. */
+/*
+ * The guest first reads, which may map the zero page or a shared one; its write must then not go
+ * astray.
+ */
 TEST(copy_on_write)
 {
 	struct vm *vm = agent_vm(0);
@@ -114,7 +118,10 @@ TEST(memory_changes_under_running_vcpus)
 		else
 			map_again(host, 2 * SZ_64K, PROT_READ | PROT_WRITE);
 	}
-	/* Pages given back are not written again through a forgotten mapping: what is new is all zero or the mark. */
+	/*
+	 * Pages given back are not written again through a forgotten mapping: what is new is all
+	 * zero or the mark.
+	 */
 	*(volatile uint64_t *)in_guest(vm, &stop) = 1;
 	for (cpu = 0; cpu < 2; cpu++)
 		vcpu_join(&vm->vcpu[cpu]);

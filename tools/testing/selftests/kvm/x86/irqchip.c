@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The interrupt controllers in the kernel, as a guest programs them: 8259 pair, IOAPIC, 8254; and their state as user
- * space reads and writes it. Local APICs have a program of their own (lapic.c), event descriptors too (eventfd.c).
+ * The interrupt controllers in the kernel, as a guest programs them: 8259 pair, IOAPIC, 8254; and
+ * their state as user space reads and writes it. Local APICs have a program of their own (lapic.c),
+ * event descriptors too (eventfd.c).
  */
 #include "irq.h"
 
@@ -9,7 +10,10 @@ static void nothing(void)
 {
 }
 
-/* ---- making them ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- making them
+ * ----------------------------------------------------------------------------------------------
+ */
 
 TEST(creation)
 {
@@ -36,7 +40,10 @@ TEST(no_lines_without_irqchip)
 	expect_errno(ioctl(vm, KVM_SET_IRQCHIP, &chip), ENXIO);
 }
 
-/* ---- PIC ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- PIC ----------------------------------------------------------------------------------------
+ * --------------
+ */
 
 #define PIC1	0x20
 #define PIC2	0xa0
@@ -185,7 +192,10 @@ TEST(pic_state)
 	expect_errno(ioctl(vm->fd, KVM_SET_IRQCHIP, &again), EINVAL);
 }
 
-/* ---- IOAPIC --------------------------------------------------------------------------------------------------- */
+/*
+ * ---- IOAPIC -------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static void guest_ioapic_edge(void)
 {
@@ -287,7 +297,10 @@ TEST(ioapic_state)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* A line raised while the vCPU sleeps in the kernel wakes it, and one raised while it runs interrupts it. */
+/*
+ * A line raised while the vCPU sleeps in the kernel wakes it, and one raised while it runs
+ * interrupts it.
+ */
 static void guest_waits_for_line(void)
 {
 	guest_on(0x61, on_apic_irq);
@@ -338,7 +351,10 @@ TEST(irq_line_status)
 		expect((int)line.status <= 0);		/* nothing there to take it */
 }
 
-/* ---- PIT ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- PIT ----------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static void guest_pit(void)
 {

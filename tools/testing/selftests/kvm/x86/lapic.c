@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The local APIC in the kernel: timers, inter-processor interrupts in every destination mode, start-up of application
- * processors, priorities, x2APIC mode (SDM vol 3, chapter 10).
+ * The local APIC in the kernel: timers, inter-processor interrupts in every destination mode,
+ * start-up of application processors, priorities, x2APIC mode (SDM vol 3, chapter 10).
  */
 #include <signal.h>
 
@@ -38,7 +38,10 @@ static void send_ipi(uint32_t dest, uint32_t icr)
 	apic_write(APIC_ICR, icr);
 }
 
-/* ---- timers --------------------------------------------------------------------------------------------------- */
+/*
+ * ---- timers -------------------------------------------------------------------------------------
+ * --------------
+ */
 
 /* One tick of the timer is a nanosecond, times the divider. */
 static void guest_one_shot(void)
@@ -139,7 +142,10 @@ static void guest_deadline(void)
 	guest_expect_eq(apic_read(APIC_TMCCT), 0);
 }
 
-/* User space tells guests of the deadline timer, when KVM_CAP_TSC_DEADLINE_TIMER says it may (KVM API 4.46). */
+/*
+ * User space tells guests of the deadline timer, when KVM_CAP_TSC_DEADLINE_TIMER says it may (KVM
+ * API 4.46).
+ */
 static void show_deadline_timer(struct vcpu *vcpu)
 {
 	struct kvm_cpuid2 *list = supported_cpuid();
@@ -158,7 +164,10 @@ TEST(timer_deadline)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- priorities ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- priorities
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static uint32_t nested_in_61, order[4], nr_order;
 
@@ -247,7 +256,10 @@ TEST(registers)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- IPIs ----------------------------------------------------------------------------------------------------- */
+/*
+ * ---- IPIs ---------------------------------------------------------------------------------------
+ * --------------
+ */
 
 #define CPUS	3
 #define IPI	0x90
@@ -397,7 +409,10 @@ TEST(ipis_logical_cluster)
 		vcpu_join(&vm->vcpu[i]);
 }
 
-/* ---- INIT and SIPI -------------------------------------------------------------------------------------------- */
+/*
+ * ---- INIT and SIPI
+ * --------------------------------------------------------------------------------------------
+ */
 
 #define AP_PAGE		0x9000
 #define AP_FLAG		0x9800
@@ -463,7 +478,10 @@ TEST(init_sipi)
 	expect_eq(vcpu_sregs(ap).cs.base, AP_PAGE);
 }
 
-/* ---- x2APIC --------------------------------------------------------------------------------------------------- */
+/*
+ * ---- x2APIC -------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static void on_x2_irq(struct trap_frame *f)
 {
@@ -582,7 +600,10 @@ TEST(x2apic_ipis)
 		vcpu_join(&vm->vcpu[i]);
 }
 
-/* ---- a halted vCPU and its wake-ups --------------------------------------------------------------------------- */
+/*
+ * ---- a halted vCPU and its wake-ups
+ * ---------------------------------------------------------------------------
+ */
 
 static void guest_pings(void)
 {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lives of VMs and vCPUs: how they begin, what stops a running vCPU, and every way in which a process may leave them.
+ * Lives of VMs and vCPUs: how they begin, what stops a running vCPU, and every way in which a
+ * process may leave them.
  *
- * What a death must leave behind is nothing. The modules' reference count cannot be seen to drop from inside one test,
- * so the runner unloads the modules after all programs; a leaked VM fails that.
+ * What a death must leave behind is nothing. The modules' reference count cannot be seen to drop
+ * from inside one test, so the runner unloads the modules after all programs; a leaked VM fails
+ * that.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -94,7 +96,10 @@ TEST(vcpu_info_files)
 	expect(!strcmp(link, "anon_inode:kvm-vcpu:0"));
 }
 
-/* ---- what ends KVM_RUN --------------------------------------------------------------------------------------- */
+/*
+ * ---- what ends KVM_RUN
+ * ---------------------------------------------------------------------------------------
+ */
 
 TEST(immediate_exit)
 {
@@ -106,7 +111,10 @@ TEST(immediate_exit)
 	vm->run->immediate_exit = 0;
 	expect_exit(vm_run(vm), GUEST_SYNC);
 	expect_eq(vm->vcpu[0].sync, 0);
-	/* The port access pending from the last exit is completed all the same, and the guest does not go on. */
+	/*
+	 * The port access pending from the last exit is completed all the same, and the guest does
+	 * not go on.
+	 */
 	vm->run->immediate_exit = 1;
 	expect_errno(ioctl(vm->vcpu[0].fd, KVM_RUN, 0), EINTR);
 	vm->run->immediate_exit = 0;
@@ -174,7 +182,10 @@ TEST(signal_interrupts_a_waiting_vcpu)
 	expect_errno(ioctl(ap->fd, KVM_RUN, 0), EINTR);
 }
 
-/* The mask holds during KVM_RUN only: what the thread blocks can be let through there, and ends the run. */
+/*
+ * The mask holds during KVM_RUN only: what the thread blocks can be let through there, and ends the
+ * run.
+ */
 TEST(signal_mask)
 {
 	struct {
@@ -199,7 +210,10 @@ TEST(signal_mask)
 	must(ioctl(vm->vcpu[0].fd, KVM_SET_SIGNAL_MASK, NULL));
 }
 
-/* ---- halt and MP state ---------------------------------------------------------------------------------------- */
+/*
+ * ---- halt and MP state
+ * ----------------------------------------------------------------------------------------
+ */
 
 TEST(hlt_without_irqchip)
 {
@@ -242,7 +256,10 @@ TEST(bad_mp_state)
 	expect_exit(vm_run(vm), KVM_EXIT_HLT);
 }
 
-/* ---- other processes ------------------------------------------------------------------------------------------ */
+/*
+ * ---- other processes
+ * ------------------------------------------------------------------------------------------
+ */
 
 static void use_from_child(void *arg)
 {
@@ -256,7 +273,10 @@ static void use_from_child(void *arg)
 	expect_errno(ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_IRQCHIP), EIO);
 }
 
-/* A VM belongs to the address space that made it (KVM API 3): in a forked child its descriptors give EIO. */
+/*
+ * A VM belongs to the address space that made it (KVM API 3): in a forked child its descriptors
+ * give EIO.
+ */
 TEST(fds_in_a_forked_child)
 {
 	struct vm *vm = vm_start(guest_sync_forever);
@@ -322,7 +342,10 @@ TEST(killed_while_running)
 	}
 }
 
-/* ---- descriptors closed in any order -------------------------------------------------------------------------- */
+/*
+ * ---- descriptors closed in any order
+ * --------------------------------------------------------------------------
+ */
 
 enum { F_VM, F_VCPU0, F_VCPU1, F_STATS, F_COUNT };
 
@@ -426,7 +449,10 @@ TEST(destroyed_with_everything_in_use)
 	}
 }
 
-/* One vCPU is run by one thread at a time; the others wait their turn or are refused, none may be lost. */
+/*
+ * One vCPU is run by one thread at a time; the others wait their turn or are refused, none may be
+ * lost.
+ */
 static void *run_a_while(void *arg)
 {
 	struct vcpu *vcpu = arg;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM_SET_USER_MEMORY_REGION (KVM API 4.35): which changes are made, which are refused, and that a refused one has
- * changed nothing, as the guest sees it.
+ * KVM_SET_USER_MEMORY_REGION (KVM API 4.35): which changes are made, which are refused, and that a
+ * refused one has changed nothing, as the guest sees it.
  */
 #include "agent.h"
 #include "guest.h"
@@ -108,7 +108,10 @@ TEST(create_and_delete)
 	}
 }
 
-/* By whole large pages, and by one small page, after which a large mapping of the old alignment would be wrong. */
+/*
+ * By whole large pages, and by one small page, after which a large mapping of the old alignment
+ * would be wrong.
+ */
 TEST(move)
 {
 	static const uint64_t to[] = { B_GPA, B_GPA + SZ_4K, A_GPA + 3 * SZ_4K, A_GPA, A_GPA + SZ_4K };
@@ -183,7 +186,10 @@ TEST(aliases)
 	expect_eq(agent_read(vm, B_GPA), MARK + 1);
 }
 
-/* Neighbours are two slots even where host memory continues; an access across the border reaches both. */
+/*
+ * Neighbours are two slots even where host memory continues; an access across the border reaches
+ * both.
+ */
 TEST(access_across_two_slots)
 {
 	struct vm *vm = agent_vm(0);
@@ -240,7 +246,10 @@ TEST(huge_slot_with_highest_id)
 	expect_eq(*(uint64_t *)(host + size - SZ_4K), MARK);
 }
 
-/* Nothing behind the slot: the guest's access ends the run with EFAULT, and works once memory is there. */
+/*
+ * Nothing behind the slot: the guest's access ends the run with EFAULT, and works once memory is
+ * there.
+ */
 TEST(slot_without_memory)
 {
 	struct vm *vm = agent_vm(0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vCPU state, set and read from outside and seen from inside: what was set is what the guest finds, what the guest
- * leaves is what is read, and what cannot be is refused with nothing changed.
+ * vCPU state, set and read from outside and seen from inside: what was set is what the guest finds,
+ * what the guest leaves is what is read, and what cannot be is refused with nothing changed.
  */
 #include "agent.h"
 #include "guest.h"
@@ -24,9 +24,15 @@ static void nothing(void)
 {
 }
 
-/* ---- general registers ---------------------------------------------------------------------------------------- */
+/*
+ * ---- general registers
+ * ----------------------------------------------------------------------------------------
+ */
 
-/* Exits with every register as it came in, plus one. The port number takes DX, the operation EAX; both come back. */
+/*
+ * Exits with every register as it came in, plus one. The port number takes DX, the operation EAX;
+ * both come back.
+ */
 asm(".pushsection .text\n"
     "guest_add_one:\n"
     "inc %rbx\n inc %rcx\n inc %rsi\n inc %rdi\n inc %rbp\n"
@@ -84,7 +90,10 @@ TEST(rip_and_rflags)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- segments and control registers --------------------------------------------------------------------------- */
+/*
+ * ---- segments and control registers
+ * ---------------------------------------------------------------------------
+ */
 
 TEST(sregs_round_trip)
 {
@@ -217,7 +226,10 @@ TEST(sregs_interrupt_bitmap)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- FPU and XSAVE -------------------------------------------------------------------------------------------- */
+/*
+ * ---- FPU and XSAVE
+ * --------------------------------------------------------------------------------------------
+ */
 
 static uint64_t xmm_image[4] __attribute__((aligned(16)));
 
@@ -240,8 +252,9 @@ TEST(fpu)
 	int cpu = vm->vcpu[0].fd;
 
 	/*
-	 * First let the guest use the FPU and SSE: before that the distribution's modules take x87 and SSE state to be
-	 * in their initial configuration, and KVM_SET_FPU does not tell them otherwise.
+	 * First let the guest use the FPU and SSE: before that the distribution's modules take x87
+	 * and SSE state to be in their initial configuration, and KVM_SET_FPU does not tell them
+	 * otherwise.
 	 */
 	expect_exit(vm_run(vm), GUEST_SYNC);
 	must(ioctl(cpu, KVM_GET_FPU, &fpu));
@@ -266,7 +279,10 @@ TEST(fpu)
 	expect_eq(*in_guest(vm, &xmm_image[2]), 0x5a5a5a5a5a5a5a5b);
 }
 
-/* The host's own registers are not the guest's: each side finds its own after the other used the same. */
+/*
+ * The host's own registers are not the guest's: each side finds its own after the other used the
+ * same.
+ */
 static void guest_overwrites_xmm(void)
 {
 	for (;;) {
@@ -380,7 +396,10 @@ TEST(xcrs)
 	expect_eq(x.xcrs[0].value, 3);
 }
 
-/* ---- debug registers ------------------------------------------------------------------------------------------ */
+/*
+ * ---- debug registers
+ * ------------------------------------------------------------------------------------------
+ */
 
 static uint64_t seen_dr[4];
 
@@ -419,7 +438,10 @@ TEST(debugregs)
 	expect_errno(ioctl(cpu, KVM_SET_DEBUGREGS, &d), EINVAL);
 }
 
-/* ---- events --------------------------------------------------------------------------------------------------- */
+/*
+ * ---- events -------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static uint64_t seen_error = ~0UL;
 
@@ -492,7 +514,10 @@ TEST(bad_vcpu_events)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- MSRs ----------------------------------------------------------------------------------------------------- */
+/*
+ * ---- MSRs ---------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static const struct {
 	uint32_t index;
@@ -547,7 +572,10 @@ TEST(msrs)
 	}
 }
 
-/* The answer to a list is how many of its entries, from the start, went through (KVM API 4.18, 4.19). */
+/*
+ * The answer to a list is how many of its entries, from the start, went through (KVM API 4.18,
+ * 4.19).
+ */
 TEST(msr_list_stops_at_the_first_bad_one)
 {
 	struct vm *vm = vm_start(nothing);
@@ -618,7 +646,10 @@ TEST(tsc_khz)
 	expect_ge(must(ioctl(vm->vcpu[0].fd, KVM_GET_TSC_KHZ, 0)), 1000);
 }
 
-/* ---- CPUID ---------------------------------------------------------------------------------------------------- */
+/*
+ * ---- CPUID --------------------------------------------------------------------------------------
+ * --------------
+ */
 
 static void guest_checks_cpuid(void)
 {
@@ -694,7 +725,10 @@ TEST(cpuid_too_long)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* After its first run a vCPU's CPUID can no longer change; setting the same again is no change (KVM API 4.20). */
+/*
+ * After its first run a vCPU's CPUID can no longer change; setting the same again is no change (KVM
+ * API 4.20).
+ */
 TEST(cpuid_after_run)
 {
 	struct vm *vm = vm_start(nothing);
@@ -707,7 +741,9 @@ TEST(cpuid_after_run)
 	expect_errno(ioctl(vm->vcpu[0].fd, KVM_SET_CPUID2, list), EINVAL);
 }
 
-/* A feature that CPUID does not show cannot be switched on, neither by the guest nor from outside. */
+/*
+ * A feature that CPUID does not show cannot be switched on, neither by the guest nor from outside.
+ */
 static void guest_tries_la57(void)
 {
 	uint64_t cr4;
@@ -730,7 +766,10 @@ TEST(cr4_follows_cpuid)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- local APIC and the rest ---------------------------------------------------------------------------------- */
+/*
+ * ---- local APIC and the rest
+ * ----------------------------------------------------------------------------------
+ */
 
 TEST(lapic_state)
 {

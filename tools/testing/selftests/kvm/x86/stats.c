@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM_GET_STATS_FD (KVM API 4.134): a file of header, id, descriptors and data, which must tell a reader that knows
- * nothing else where each statistic is.
+ * KVM_GET_STATS_FD (KVM API 4.134): a file of header, id, descriptors and data, which must tell a
+ * reader that knows nothing else where each statistic is.
  */
 #include <sys/syscall.h>
 

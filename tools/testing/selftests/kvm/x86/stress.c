@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * User space that does what it should not: scribbles on the run page while the vCPU runs, changes the memory map under
- * several vCPUs, calls whatever with whatever. The kernel must refuse or obey, and live; the guest may die.
+ * User space that does what it should not: scribbles on the run page while the vCPU runs, changes
+ * the memory map under several vCPUs, calls whatever with whatever. The kernel must refuse or obey,
+ * and live; the guest may die.
  *
- * Each test's verdict is that the machine still works: a new VM runs afterwards, and the runner looks at the kernel's
- * log and unloads the modules.
+ * Each test's verdict is that the machine still works: a new VM runs afterwards, and the runner
+ * looks at the kernel's log and unloads the modules.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -51,7 +52,10 @@ static uint64_t now(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* ---- the run page --------------------------------------------------------------------------------------------- */
+/*
+ * ---- the run page
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static volatile int stop;
 
@@ -106,7 +110,10 @@ TEST(run_page_scribbled)
 	expect_kvm_works();
 }
 
-/* Offered registers through the run page (KVM_CAP_SYNC_REGS), valid bits and all, changed at random times. */
+/*
+ * Offered registers through the run page (KVM_CAP_SYNC_REGS), valid bits and all, changed at random
+ * times.
+ */
 TEST(run_page_scribbled_with_interrupts)
 {
 	struct vm *vm = vm_start(guest_does_everything);
@@ -125,7 +132,10 @@ TEST(run_page_scribbled_with_interrupts)
 	expect_kvm_works();
 }
 
-/* ---- the memory map ------------------------------------------------------------------------------------------- */
+/*
+ * ---- the memory map
+ * -------------------------------------------------------------------------------------------
+ */
 
 #define REGION		(4UL << 20)
 #define SLOTS		4
@@ -195,7 +205,10 @@ TEST_LIMIT(slots_change_under_vcpus, 60)
 	expect_kvm_works();
 }
 
-/* ---- nonsense ------------------------------------------------------------------------------------------------- */
+/*
+ * ---- nonsense
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* Every number of KVM's space, each direction and a few sizes, with pointers good and bad. */
 static void fuzz(int fd, unsigned int rounds)
@@ -249,7 +262,10 @@ static const unsigned long known_vcpu[] = {
 	KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_HAS_DEVICE_ATTR, KVM_GET_SUPPORTED_HV_CPUID,
 };
 
-/* A slot that lands on this program's own memory would let the guest write there: keep such regions small and high. */
+/*
+ * A slot that lands on this program's own memory would let the guest write there: keep such regions
+ * small and high.
+ */
 static void tame(unsigned long request, uint64_t *arg)
 {
 	if (request == KVM_SET_USER_MEMORY_REGION)

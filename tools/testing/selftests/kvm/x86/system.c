@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/kvm itself and what every descriptor below it must refuse: versions, capabilities, unknown requests, bad
- * arguments, list sizes, the run page's mapping.
+ * /dev/kvm itself and what every descriptor below it must refuse: versions, capabilities, unknown
+ * requests, bad arguments, list sizes, the run page's mapping.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -16,8 +16,9 @@ static const unsigned long unknown_requests[] = {
 };
 
 /*
- * ENOTTY is what ioctl(2) promises for "the specified request does not apply to the kind of object". The
- * distribution's modules give EINVAL instead on the system and vCPU descriptors, which tells a VMM nothing.
+ * ENOTTY is what ioctl(2) promises for "the specified request does not apply to the kind of
+ * object". The distribution's modules give EINVAL instead on the system and vCPU descriptors, which
+ * tells a VMM nothing.
  */
 static void refuses(int fd, unsigned long request)
 {
@@ -141,7 +142,9 @@ static void on_bus_error(int sig)
 	siglongjmp(fault_jump, sig);
 }
 
-/* The mapping ends where KVM_GET_VCPU_MMAP_SIZE says: beyond it there is no page, which is SIGBUS. */
+/*
+ * The mapping ends where KVM_GET_VCPU_MMAP_SIZE says: beyond it there is no page, which is SIGBUS.
+ */
 TEST(run_page_ends)
 {
 	int size = vcpu_mmap_size();
@@ -177,7 +180,10 @@ TEST(run_page_is_shared_and_lives)
 	expect_eq(b->request_interrupt_window, 0x5a);
 }
 
-/* A list that does not fit gives E2BIG; for CPUID nothing else is promised about nent then (KVM API 4.46). */
+/*
+ * A list that does not fit gives E2BIG; for CPUID nothing else is promised about nent then (KVM API
+ * 4.46).
+ */
 TEST(cpuid_list_sizes)
 {
 	struct kvm_cpuid2 *all = supported_cpuid();
