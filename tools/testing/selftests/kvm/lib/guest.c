@@ -45,7 +45,8 @@ void guest_trap(struct trap_frame *f)
 	}
 	asm volatile("mov %%cr2, %0" : "=r"(cr2));
 	if (f->vector >= 32 || !guest_resume)
-		guest_fail("guest", f->vector, "no handler for this vector (a: rip, b: cr2)", f->rip, cr2);
+		guest_fail("guest", f->vector, "no handler for this vector (a: rip, b: cr2)",
+			   f->rip, cr2);
 	guest_fault.vector = f->vector;
 	guest_fault.error = f->error;
 	guest_fault.cr2 = cr2;

@@ -26,10 +26,11 @@ enum guest_op { OP_SYNC = 1, OP_DONE, OP_FAIL };
 #define SEL_DATA	0x10
 #define SEL_USER_CODE	0x1b
 #define SEL_USER_DATA	0x23
-#define SEL_TSS		0x30		/* 16 bytes for each vCPU: the selector tells which one runs */
+#define SEL_TSS		0x30		/* 16 bytes a vCPU: it tells which one runs */
 
 enum vector {
-	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_UD = 6, VEC_DF = 8, VEC_TS = 10,
+	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_UD = 6, VEC_DF = 8,
+	VEC_TS = 10,
 	VEC_NP = 11, VEC_SS = 12, VEC_GP = 13, VEC_PF = 14, NO_FAULT = 256,
 };
 

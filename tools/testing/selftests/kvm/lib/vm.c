@@ -159,7 +159,8 @@ static int guest_spoke(struct vcpu *vcpu)
 	case OP_DONE:
 		return GUEST_DONE;
 	case OP_FAIL:
-		fail_at((const char *)regs.rsi, (int)regs.rdi, "guest (vcpu %u): %s, got %#llx and %#llx",
+		fail_at((const char *)regs.rsi, (int)regs.rdi,
+			"guest (vcpu %u): %s, got %#llx and %#llx",
 			vcpu->id, (const char *)regs.r8, regs.r9, regs.r10);
 	}
 	fail("unknown word %#x from the guest at rip %#llx", op, regs.rip);

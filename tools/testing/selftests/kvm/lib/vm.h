@@ -21,9 +21,9 @@
 
 #define LOW_MEM_SIZE	0x1000000UL	/* slot 0, from guest physical 0 */
 #define REAL_CODE_GPA	0x1000UL	/* real-mode snippets start here */
-#define TABLE_HEAP_GPA	0x800000UL	/* page tables made by vm_map(); up to the end of low memory */
+#define TABLE_HEAP_GPA	0x800000UL	/* page tables of vm_map(), to the end of low memory */
 #define SLOT_GPA	0x10000000UL	/* first address that tests use for slots of their own */
-#define HOLE_GPA	0xd0000000UL	/* mapped by the guest's page tables, never backed by a slot */
+#define HOLE_GPA	0xd0000000UL	/* in the guest's page tables, in no slot */
 #define MAX_VCPUS	8
 
 /* What vcpu_run() gives when the guest spoke to the test rather than to hardware. */
@@ -57,7 +57,8 @@ struct vm {
 	struct kvm_run *run;		/* of the first vCPU */
 };
 
-int kvm_open(void);			/* a new descriptor of /dev/kvm; skips the test when there is none */
+/* A new descriptor of /dev/kvm; skips the test when there is none. */
+int kvm_open(void);
 int kvm_cap(int cap);
 int vcpu_mmap_size(void);
 void require_cap(int cap, const char *name);

@@ -238,7 +238,8 @@ static void guest_compares(void)
 		if ((t->flags & FLAG_TSC_STABLE) && mine < seen)
 			fetch_add(&went_back, 1);
 		while (seen < mine) {
-			asm volatile("lock cmpxchg %2, %1" : "+a"(seen), "+m"(latest) : "r"(mine) : "memory");
+			asm volatile("lock cmpxchg %2, %1"
+				     : "+a"(seen), "+m"(latest) : "r"(mine) : "memory");
 			if (GUEST_ONCE(latest) >= mine)
 				break;
 		}

@@ -30,7 +30,8 @@ static void guest_writer(void)
 
 static uint8_t *host_memory(int huge)
 {
-	uint8_t *p = mmap(NULL, 4 * SZ_2M, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p = mmap(NULL, 4 * SZ_2M, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
 
 	expect(p != MAP_FAILED);
 	p = (void *)(((uintptr_t)p + SZ_2M - 1) & ~(SZ_2M - 1));
@@ -75,7 +76,9 @@ static void expect_bits(const uint64_t *want)
 }
 
 static const uint64_t none[WORDS];
-static const uint64_t some[WORDS] = { 1, 0, 1UL << 63, 0xf0, [WORDS / 2] = 0x8001, [WORDS - 1] = 1UL << 63 };
+static const uint64_t some[WORDS] = {
+	1, 0, 1UL << 63, 0xf0, [WORDS / 2] = 0x8001, [WORDS - 1] = 1UL << 63,
+};
 static const uint64_t others[WORDS] = { 0, ~0UL, 0, 0, 0, 0, [WORDS - 1] = 1 };
 
 static void one_bit_per_page(int huge)
@@ -238,7 +241,9 @@ TEST(initially_set)
 
 TEST(manual_protect_bad_flags)
 {
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { 1 << 7 } };
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { 1 << 7 },
+	};
 	int vm = vm_bare();
 
 	REQUIRE_CAP(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2);

@@ -258,7 +258,8 @@ TEST(gsi_routing)
 	struct routes r = {
 		.head.nr = 2,
 		.e = {
-			{ .gsi = 40, .type = KVM_IRQ_ROUTING_MSI, .u.msi = { .address_lo = MSI_ADDR, .data = 0x78 } },
+			{ .gsi = 40, .type = KVM_IRQ_ROUTING_MSI,
+			  .u.msi = { .address_lo = MSI_ADDR, .data = 0x78 } },
 			{ .gsi = 41, .type = KVM_IRQ_ROUTING_IRQCHIP,
 			  .u.irqchip = { .irqchip = KVM_IRQCHIP_IOAPIC, .pin = 11 } },
 		},
@@ -397,9 +398,12 @@ TEST(split_irqchip_pic)
  * ------------------------------------------------------------------------------------------------
  */
 
-static int try_ioeventfd(struct vm *vm, int fd, uint64_t addr, uint32_t len, uint64_t match, uint32_t flags)
+static int try_ioeventfd(struct vm *vm, int fd, uint64_t addr, uint32_t len, uint64_t match,
+			 uint32_t flags)
 {
-	struct kvm_ioeventfd e = { .fd = fd, .addr = addr, .len = len, .datamatch = match, .flags = flags };
+	struct kvm_ioeventfd e = {
+		.fd = fd, .addr = addr, .len = len, .datamatch = match, .flags = flags,
+	};
 
 	return ioctl(vm->fd, KVM_IOEVENTFD, &e);
 }
@@ -468,11 +472,13 @@ TEST(bad_ioeventfds)
 	expect_errno(try_ioeventfd(vm, fd, MMIO, 16, 0, 0), EINVAL);
 	expect_errno(try_ioeventfd(vm, fd, ~0UL - 1, 8, 0, 0), EINVAL);
 	expect_errno(try_ioeventfd(vm, fd, MMIO, 4, 0, 1 << 9), EINVAL);
-	expect_errno(try_ioeventfd(vm, fd, MMIO, 0, 5, match), EINVAL);	/* no length, nothing to match */
+	/* No length, nothing to match */
+	expect_errno(try_ioeventfd(vm, fd, MMIO, 0, 5, match), EINVAL);
 	expect_errno(try_ioeventfd(vm, fd, MMIO, 4, 0, KVM_IOEVENTFD_FLAG_DEASSIGN), ENOENT);
 	must(try_ioeventfd(vm, fd, MMIO, 4, 7, match));
 	expect_errno(try_ioeventfd(vm, new_eventfd(), MMIO, 4, 7, match), EEXIST);
-	expect_errno(try_ioeventfd(vm, fd, MMIO, 4, 8, match | KVM_IOEVENTFD_FLAG_DEASSIGN), ENOENT);
+	expect_errno(try_ioeventfd(vm, fd, MMIO, 4, 8, match | KVM_IOEVENTFD_FLAG_DEASSIGN),
+		     ENOENT);
 	must(try_ioeventfd(vm, new_eventfd(), MMIO, 4, 8, match));
 	must(try_ioeventfd(vm, fd, MMIO, 4, 7, pio | match));
 	must(try_ioeventfd(vm, fd, MMIO, 4, 7, match | KVM_IOEVENTFD_FLAG_DEASSIGN));
@@ -490,7 +496,8 @@ static void guest_writes_zone(void)
 	for (i = 0; i < 10; i++)
 		write32(MMIO + 4 * i, i);
 	outb(PORT, 0x33);
-	write32(MMIO + SZ_4K, 0);	/* outside the zone: the exit that lets user space look at the ring */
+	/* Outside the zone: the exit that lets user space look at the ring */
+	write32(MMIO + SZ_4K, 0);
 }
 
 /* Writes into a zone gather in a ring beside the run page (KVM API 4.116). */

@@ -33,7 +33,8 @@ static void guest_page_faults(void)
 	guest_expect_eq(guest_fault.cr2, ABSENT + 5);
 	expect_fault(guest_try("movb $1, (%0)", : : "r"(ABSENT + 6) : "memory"), VEC_PF, PF_W);
 	guest_expect_eq(guest_fault.cr2, ABSENT + 6);
-	expect_fault(guest_try("movb $1, (%0)", : : "r"(READ_ONLY) : "memory"), VEC_PF, PF_W | PF_P);
+	expect_fault(guest_try("movb $1, (%0)", : : "r"(READ_ONLY) : "memory"), VEC_PF,
+		     PF_W | PF_P);
 	/* QEMU's TCG leaves P out of a reserved-bit fault; KVM is not asked. */
 	guest_expect_eq(guest_try("movb (%0), %%al", : : "r"(RESERVED) : "rax"), VEC_PF);
 	guest_expect_eq(guest_fault.error | PF_P, PF_RSV | PF_P);
@@ -68,7 +69,8 @@ TEST(page_fault_codes)
 static void guest_exceptions(void)
 {
 	guest_expect_eq(guest_try("ud2", :), VEC_UD);
-	guest_expect_eq(guest_try("xor %%ecx, %%ecx; div %%ecx", : : : "rax", "rcx", "rdx"), VEC_DE);
+	guest_expect_eq(guest_try("xor %%ecx, %%ecx; div %%ecx", : : : "rax", "rcx", "rdx"),
+			VEC_DE);
 	guest_expect_eq(guest_try("int3", :), VEC_BP);
 	expect_fault(guest_try("movb (%0), %%al", : : "r"(1UL << 62) : "rax"), VEC_GP, 0);
 	expect_fault(guest_try("movw %w0, %%ds", : : "r"(0x7f8)), VEC_GP, 0x7f8);
@@ -126,7 +128,8 @@ static void guest_bad_control_registers(void)
 	uint64_t cr4;
 
 	asm volatile("mov %%cr4, %0" : "=r"(cr4));
-	expect_fault(guest_try("mov %0, %%cr4", : : "r"(cr4 & ~(1UL << 5))), VEC_GP, 0);	/* PAE off */
+	/* PAE off */
+	expect_fault(guest_try("mov %0, %%cr4", : : "r"(cr4 & ~(1UL << 5))), VEC_GP, 0);
 	expect_fault(guest_try("mov %0, %%cr4", : : "r"(cr4 | 1UL << 31)), VEC_GP, 0);
 	expect_fault(guest_try("mov %0, %%cr8", : : "r"(16UL)), VEC_GP, 0);
 	guest_expect_eq(guest_try("mov %0, %%cr8; mov %%cr8, %0", : : "r"(5UL)), NO_FAULT);

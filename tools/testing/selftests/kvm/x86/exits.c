@@ -240,8 +240,10 @@ static void expect_part(struct vm *vm, int is_write, uint64_t gpa, uint32_t len,
 		expect_eq(run->mmio.phys_addr, gpa);
 		expect(run->mmio.len >= 1 && run->mmio.len <= len);
 		got = value;
-		memcpy(is_write ? (void *)&got : run->mmio.data, is_write ? run->mmio.data : (void *)&value,
-		       run->mmio.len);
+		if (is_write)
+			memcpy(&got, run->mmio.data, run->mmio.len);
+		else
+			memcpy(run->mmio.data, &value, run->mmio.len);
 		expect_eq(got, value);
 		gpa += run->mmio.len;
 		len -= run->mmio.len;
@@ -416,7 +418,8 @@ TEST(emulation_impossible)
 	expect_exit(vm_run(vm), KVM_EXIT_INTERNAL_ERROR);
 	expect_eq(vm->run->internal.suberror, KVM_INTERNAL_ERROR_EMULATION);
 	rip = vcpu_regs(&vm->vcpu[0]).rip;
-	expect_eq(*(uint8_t *)(vm->mem + rip), 0xdb);	/* FILD's first byte: still in front of it */
+	/* FILD's first byte: still in front of it */
+	expect_eq(*(uint8_t *)(vm->mem + rip), 0xdb);
 }
 
 /*

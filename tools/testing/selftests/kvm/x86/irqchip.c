@@ -208,7 +208,8 @@ static void guest_ioapic_edge(void)
 	sti_and_cli();
 	guest_expect_eq(hit_count(0x61), 1);
 	ioapic_route(11, 0x61, IOAPIC_MASKED);
-	guest_sync(2);		/* lowered, raised and lowered while masked: nothing is left of it */
+	/* Lowered, raised and lowered while masked: nothing is left of it */
+	guest_sync(2);
 	ioapic_route(11, 0x61, 0);
 	sti_and_cli();
 	guest_expect_eq(hit_count(0x61), 1);
@@ -366,7 +367,8 @@ static void guest_pit(void)
 	outb(0x40, 0xa9);
 	outb(0x40, 0x04);		/* 1193 ticks: 1 ms */
 	wait_hits(0x20, 5);
-	outb(0x43, 0xb0);		/* channel 2, both bytes, one shot; its gate is bit 0 of port 0x61 */
+	/* Channel 2, both bytes, one shot; its gate is bit 0 of port 0x61 */
+	outb(0x43, 0xb0);
 	outb(0x61, 1);
 	outb(0x42, 0xff);
 	outb(0x42, 0xff);
@@ -391,7 +393,8 @@ TEST(pit_ticks)
 
 TEST(pit_state)
 {
-	struct vm *vm = vm_start_with(VM_IRQCHIP | VM_PIT, nothing), *none = vm_start_with(VM_IRQCHIP, nothing);
+	struct vm *vm = vm_start_with(VM_IRQCHIP | VM_PIT, nothing);
+	struct vm *none = vm_start_with(VM_IRQCHIP, nothing);
 	struct kvm_pit_state2 s, again;
 
 	expect_errno(ioctl(none->fd, KVM_GET_PIT2, &s), ENXIO);

@@ -62,7 +62,8 @@ TEST(refused_changes_change_nothing)
 		{ "unknown flag 2", 7, 1U << 4, B_GPA + SZ_2M, SZ_4K, a, EINVAL },
 		{ "address space 2", 7 | 2 << 16, 0, B_GPA + SZ_2M, SZ_4K, a, EINVAL },
 		{ "address space 65535", 7 | 0xffffU << 16, 0, B_GPA + SZ_2M, SZ_4K, a, EINVAL },
-		{ "slot id past the limit", kvm_cap(KVM_CAP_NR_MEMSLOTS), 0, B_GPA + SZ_2M, SZ_4K, a, EINVAL },
+		{ "slot id past the limit", kvm_cap(KVM_CAP_NR_MEMSLOTS), 0, B_GPA + SZ_2M, SZ_4K,
+		  a, EINVAL },
 		{ "slot id 65535", 0xffff, 0, B_GPA + SZ_2M, SZ_4K, a, EINVAL },
 		{ "overlap, inside", 7, 0, A_GPA + SZ_4K, SZ_4K, a, EEXIST },
 		{ "overlap, at the start", 7, 0, A_GPA - SZ_4K, 2 * SZ_4K, a, EEXIST },
@@ -79,7 +80,8 @@ TEST(refused_changes_change_nothing)
 
 	expect_unchanged(&l, 1);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		long r = vm_set_slot(l.vm->fd, rows[i].slot, rows[i].flags, rows[i].gpa, rows[i].size,
+		long r = vm_set_slot(l.vm->fd, rows[i].slot, rows[i].flags, rows[i].gpa,
+				     rows[i].size,
 				     (void *)rows[i].host);
 
 		if (r != -1 || errno != rows[i].error)
@@ -114,9 +116,12 @@ TEST(create_and_delete)
  */
 TEST(move)
 {
-	static const uint64_t to[] = { B_GPA, B_GPA + SZ_4K, A_GPA + 3 * SZ_4K, A_GPA, A_GPA + SZ_4K };
+	static const uint64_t to[] = {
+		B_GPA, B_GPA + SZ_4K, A_GPA + 3 * SZ_4K, A_GPA, A_GPA + SZ_4K,
+	};
 	struct vm *vm = agent_vm(0);
-	uint8_t *host = mmap(NULL, 3 * SZ_2M, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *host = mmap(NULL, 3 * SZ_2M, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
 	uint64_t at = A_GPA, off;
 	unsigned int i;
 
@@ -193,7 +198,8 @@ TEST(aliases)
 TEST(access_across_two_slots)
 {
 	struct vm *vm = agent_vm(0);
-	uint8_t *first = vm_add_slot(vm, A_GPA, SZ_4K, 0), *second = vm_add_slot(vm, A_GPA + SZ_4K, SZ_4K, 0);
+	uint8_t *first = vm_add_slot(vm, A_GPA, SZ_4K, 0);
+	uint8_t *second = vm_add_slot(vm, A_GPA + SZ_4K, SZ_4K, 0);
 
 	agent_write(vm, A_GPA + SZ_4K - 4, 0x8877665544332211);
 	expect_eq(*(uint32_t *)(first + SZ_4K - 4), 0x44332211);
@@ -212,7 +218,8 @@ TEST(many_slots)
 	for (i = 0; i < n; i++) {
 		slot = i * 77 % n;	/* 77 and 200 have no common factor: every slot once */
 		host[slot * 512] = MARK + slot;
-		must(vm_set_slot(vm->fd, 1 + slot, 0, A_GPA + 2 * slot * SZ_4K, SZ_4K, host + slot * 512));
+		must(vm_set_slot(vm->fd, 1 + slot, 0, A_GPA + 2 * slot * SZ_4K, SZ_4K,
+				 host + slot * 512));
 	}
 	for (i = 0; i < n; i++)
 		expect_eq(agent_read(vm, A_GPA + 2 * i * SZ_4K), MARK + i);
@@ -258,7 +265,8 @@ TEST(slot_without_memory)
 	expect_eq(agent_read(vm, A_GPA), 0);
 	must(munmap(host, SZ_64K));
 	expect_eq(-agent_try(vm, AGENT_READ, A_GPA, 0), EFAULT);
-	expect(mmap(host, SZ_64K, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == host);
+	expect(mmap(host, SZ_64K, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0) == host);
 	*(uint64_t *)host = MARK;
 	expect_exit(vm_run(vm), GUEST_SYNC);
 	expect_eq(vm->vcpu[0].sync, MARK);

@@ -295,7 +295,8 @@ static void guest_overwrites_xmm(void)
 
 TEST(fpu_host_state_is_kept)
 {
-	static uint64_t pattern[2] __attribute__((aligned(16))) = { 0x1234, 0x5678 }, now[2] __attribute__((aligned(16)));
+	static uint64_t pattern[2] __attribute__((aligned(16))) = { 0x1234, 0x5678 };
+	static uint64_t now[2] __attribute__((aligned(16)));
 	struct vm *vm = vm_start(guest_overwrites_xmm);
 	int cpu = vm->vcpu[0].fd, i;
 	long r;
@@ -303,7 +304,8 @@ TEST(fpu_host_state_is_kept)
 	for (i = 0; i < 20; i++) {
 		asm volatile("movdqa %2, %%xmm5; syscall; movdqa %%xmm5, %1"
 			     : "=a"(r), "=m"(now[0])
-			     : "m"(pattern[0]), "a"(16L), "D"((long)cpu), "S"((long)KVM_RUN), "d"(0L)
+			     : "m"(pattern[0]), "a"(16L), "D"((long)cpu), "S"((long)KVM_RUN),
+			     "d"(0L)
 			     : "rcx", "r11", "memory");
 		expect_eq(r, 0);
 		expect_eq(now[0], 0x1234);
@@ -547,7 +549,8 @@ static void guest_checks_msrs(void)
 		uint64_t v = rdmsr(msr_rows[i].index);
 
 		if (v != msr_rows[i].value)
-			guest_fail(__FILE__, __LINE__, "MSR (a: index, b: value)", msr_rows[i].index, v);
+			guest_fail(__FILE__, __LINE__, "MSR (a: index, b: value)",
+				   msr_rows[i].index, v);
 		wrmsr(msr_rows[i].index, msr_rows[i].other);
 	}
 	guest_sync(0);
@@ -585,7 +588,8 @@ TEST(msr_list_stops_at_the_first_bad_one)
 	} list = {
 		.head.nmsrs = 4,
 		.entry = {
-			{ .index = MSR_LSTAR, .data = 0x1000 }, { .index = MSR_CSTAR, .data = 0x2000 },
+			{ .index = MSR_LSTAR, .data = 0x1000 },
+			{ .index = MSR_CSTAR, .data = 0x2000 },
 			{ .index = 0x12345 }, { .index = MSR_SFMASK, .data = 0x100 },
 		},
 	};
@@ -676,10 +680,14 @@ static struct kvm_cpuid2 *small_cpuid(void)
 	} list = {
 		.head.nent = 7,
 		.e = {
-			{ .function = 0, .eax = 13, .ebx = 0x68747541, .ecx = 0x444d4163, .edx = 0x69746e65 },
-			{ .function = 0x40000000, .eax = 0x40000000, .ebx = 0x11111111, .edx = 0x33333333 },
-			{ .function = 4, .index = 0, .eax = 0x43, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX },
-			{ .function = 4, .index = 1, .eax = 0x44, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX },
+			{ .function = 0, .eax = 13, .ebx = 0x68747541, .ecx = 0x444d4163,
+			  .edx = 0x69746e65 },
+			{ .function = 0x40000000, .eax = 0x40000000, .ebx = 0x11111111,
+			  .edx = 0x33333333 },
+			{ .function = 4, .index = 0, .eax = 0x43,
+			  .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX },
+			{ .function = 4, .index = 1, .eax = 0x44,
+			  .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX },
 			/* FPU, PSE, TSC, MSR, PAE, APIC, FXSR, SSE, SSE2 */
 			{ .function = 1, .edx = 0x07000279 },
 			{ .function = 0x80000000, .eax = 0x80000008 },
@@ -692,7 +700,8 @@ static struct kvm_cpuid2 *small_cpuid(void)
 
 TEST(cpuid)
 {
-	struct kvm_cpuid2 *set = small_cpuid(), *got = calloc(1, sizeof(*got) + 64 * sizeof(got->entries[0]));
+	struct kvm_cpuid2 *set = small_cpuid();
+	struct kvm_cpuid2 *got = calloc(1, sizeof(*got) + 64 * sizeof(got->entries[0]));
 	struct vm *vm = vm_new(0);
 	struct vcpu *vcpu = vcpu_new(vm, 0);
 	unsigned int i;

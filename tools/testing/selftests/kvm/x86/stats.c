@@ -40,7 +40,8 @@ static const struct kvm_stats_desc *desc(const struct stats_file *f, unsigned in
 			i * (sizeof(struct kvm_stats_desc) + f->head.name_size));
 }
 
-static void check_desc(const struct stats_file *f, const struct kvm_stats_desc *d, uint32_t data_bytes)
+static void check_desc(const struct stats_file *f, const struct kvm_stats_desc *d,
+		       uint32_t data_bytes)
 {
 	expect_eq(d->flags & ~(KVM_STATS_TYPE_MASK | KVM_STATS_UNIT_MASK | KVM_STATS_BASE_MASK), 0);
 	expect_le(d->flags & KVM_STATS_TYPE_MASK, KVM_STATS_TYPE_MAX);
@@ -74,7 +75,8 @@ static void check_file(const struct stats_file *f)
 			const struct kvm_stats_desc *a = desc(f, i), *b = desc(f, j);
 
 			expect(strcmp(a->name, b->name));
-			expect(a->offset + a->size * 8 <= b->offset || b->offset + b->size * 8 <= a->offset);
+			expect(a->offset + a->size * 8 <= b->offset ||
+			       b->offset + b->size * 8 <= a->offset);
 		}
 	}
 }

@@ -70,7 +70,8 @@ static void *scribble(void *arg)
 		x ^= x >> 7;
 		x ^= x << 17;
 		words[(x >> 8) % n] = x >> 32;
-		words[(x >> 40) % 64] = (int64_t)x >> 60;	/* the head, with small and negative numbers */
+		/* The head, with small and negative numbers */
+		words[(x >> 40) % 64] = (int64_t)x >> 60;
 	}
 	return NULL;
 }
@@ -173,7 +174,8 @@ TEST_LIMIT(slots_change_under_vcpus, 60)
 	int i, present[SLOTS] = { 0 };
 
 	for (i = 0; i < 3; i++)
-		pthread_create(&vcpu_start(vm, i, guest_walks)->thread, NULL, run_through_mmio, &vm->vcpu[i]);
+		pthread_create(&vcpu_start(vm, i, guest_walks)->thread, NULL, run_through_mmio,
+			       &vm->vcpu[i]);
 	while (now() < end) {
 		int s = rnd() % SLOTS;
 		uint32_t flags = rnd() % 3 ? 0 : KVM_MEM_LOG_DIRTY_PAGES;
@@ -185,7 +187,8 @@ TEST_LIMIT(slots_change_under_vcpus, 60)
 			present[s] = 0;
 			break;
 		case 1:
-			must(vm_set_slot(vm->fd, 1 + s, flags, SLOT_GPA + s * size, size, host + s * size));
+			must(vm_set_slot(vm->fd, 1 + s, flags, SLOT_GPA + s * size, size,
+					 host + s * size));
 			present[s] = 1;
 			break;
 		case 2:
@@ -243,23 +246,27 @@ static void fuzz(int fd, unsigned int rounds)
 
 /* The same with the requests that exist, so that their arguments are looked at. */
 static const unsigned long known[] = {
-	KVM_SET_USER_MEMORY_REGION, KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG, KVM_IRQFD, KVM_IOEVENTFD,
-	KVM_SET_GSI_ROUTING, KVM_SIGNAL_MSI, KVM_IRQ_LINE, KVM_SET_IRQCHIP, KVM_GET_IRQCHIP, KVM_SET_PIT2,
-	KVM_GET_PIT2, KVM_SET_CLOCK, KVM_GET_CLOCK, KVM_CREATE_DEVICE, KVM_ENABLE_CAP, KVM_REGISTER_COALESCED_MMIO,
-	KVM_UNREGISTER_COALESCED_MMIO, KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR, KVM_SET_BOOT_CPU_ID,
-	KVM_CREATE_IRQCHIP, KVM_CREATE_PIT2, KVM_CREATE_VCPU, KVM_CHECK_EXTENSION, KVM_X86_SET_MSR_FILTER,
-	KVM_SET_NR_MMU_PAGES, KVM_REINJECT_CONTROL, KVM_GET_STATS_FD,
+	KVM_SET_USER_MEMORY_REGION, KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG, KVM_IRQFD,
+	KVM_IOEVENTFD, KVM_SET_GSI_ROUTING, KVM_SIGNAL_MSI, KVM_IRQ_LINE, KVM_SET_IRQCHIP,
+	KVM_GET_IRQCHIP, KVM_SET_PIT2, KVM_GET_PIT2, KVM_SET_CLOCK, KVM_GET_CLOCK,
+	KVM_CREATE_DEVICE, KVM_ENABLE_CAP, KVM_REGISTER_COALESCED_MMIO,
+	KVM_UNREGISTER_COALESCED_MMIO, KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR,
+	KVM_SET_BOOT_CPU_ID, KVM_CREATE_IRQCHIP, KVM_CREATE_PIT2, KVM_CREATE_VCPU,
+	KVM_CHECK_EXTENSION, KVM_X86_SET_MSR_FILTER, KVM_SET_NR_MMU_PAGES, KVM_REINJECT_CONTROL,
+	KVM_GET_STATS_FD,
 };
 
 static const unsigned long known_vcpu[] = {
-	KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_SREGS2, KVM_SET_SREGS2, KVM_GET_FPU,
-	KVM_SET_FPU, KVM_GET_MSRS, KVM_SET_MSRS, KVM_SET_CPUID, KVM_SET_CPUID2, KVM_GET_CPUID2, KVM_GET_LAPIC,
-	KVM_SET_LAPIC, KVM_INTERRUPT, KVM_NMI, KVM_TRANSLATE, KVM_SET_SIGNAL_MASK, KVM_GET_MP_STATE,
-	KVM_SET_MP_STATE, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS,
-	KVM_GET_XSAVE, KVM_SET_XSAVE, KVM_GET_XCRS, KVM_SET_XCRS, KVM_SET_TSC_KHZ, KVM_GET_TSC_KHZ,
-	KVM_KVMCLOCK_CTRL, KVM_SET_GUEST_DEBUG, KVM_ENABLE_CAP, KVM_TPR_ACCESS_REPORTING, KVM_SET_VAPIC_ADDR,
-	KVM_X86_SETUP_MCE, KVM_X86_SET_MCE, KVM_SMI, KVM_GET_STATS_FD, KVM_GET_NESTED_STATE, KVM_SET_NESTED_STATE,
-	KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_HAS_DEVICE_ATTR, KVM_GET_SUPPORTED_HV_CPUID,
+	KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_SREGS2, KVM_SET_SREGS2,
+	KVM_GET_FPU, KVM_SET_FPU, KVM_GET_MSRS, KVM_SET_MSRS, KVM_SET_CPUID, KVM_SET_CPUID2,
+	KVM_GET_CPUID2, KVM_GET_LAPIC, KVM_SET_LAPIC, KVM_INTERRUPT, KVM_NMI, KVM_TRANSLATE,
+	KVM_SET_SIGNAL_MASK, KVM_GET_MP_STATE, KVM_SET_MP_STATE, KVM_GET_VCPU_EVENTS,
+	KVM_SET_VCPU_EVENTS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, KVM_GET_XSAVE, KVM_SET_XSAVE,
+	KVM_GET_XCRS, KVM_SET_XCRS, KVM_SET_TSC_KHZ, KVM_GET_TSC_KHZ, KVM_KVMCLOCK_CTRL,
+	KVM_SET_GUEST_DEBUG, KVM_ENABLE_CAP, KVM_TPR_ACCESS_REPORTING, KVM_SET_VAPIC_ADDR,
+	KVM_X86_SETUP_MCE, KVM_X86_SET_MCE, KVM_SMI, KVM_GET_STATS_FD, KVM_GET_NESTED_STATE,
+	KVM_SET_NESTED_STATE, KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_HAS_DEVICE_ATTR,
+	KVM_GET_SUPPORTED_HV_CPUID,
 };
 
 /*
@@ -322,7 +329,9 @@ static void ignore(int sig)
 TEST_LIMIT(random_arguments, 90)
 {
 	struct sigaction action = { .sa_handler = ignore };
-	const struct itimerspec tick = { .it_value.tv_nsec = 20000000, .it_interval.tv_nsec = 20000000 };
+	const struct itimerspec tick = {
+		.it_value.tv_nsec = 20000000, .it_interval.tv_nsec = 20000000,
+	};
 	const struct itimerspec off = { 0 };
 	timer_t timer;
 	int round, base = dup(1);

@@ -120,7 +120,8 @@ TEST(capabilities)
 		int on_system = must(ioctl(kvm, KVM_CHECK_EXTENSION, rows[i].cap));
 
 		if (on_system < rows[i].min)
-			fail("capability %d is %d, less than %d", rows[i].cap, on_system, rows[i].min);
+			fail("capability %d is %d, less than %d", rows[i].cap, on_system,
+			     rows[i].min);
 		expect_eq(must(ioctl(vm, KVM_CHECK_EXTENSION, rows[i].cap)), on_system);
 	}
 	expect_le(kvm_cap(KVM_CAP_NR_VCPUS), kvm_cap(KVM_CAP_MAX_VCPUS));
