@@ -155,9 +155,9 @@ void tdp_log_start(struct kvm *kvm, const struct kvm_slot *slot)
 {
 	if (kvm->dirty_log_manual & KVM_DIRTY_LOG_INITIALLY_SET)
 		return;
-	if (x86_eager_page_split)
-		split_slot(kvm, slot);
 	protect_slot(kvm, slot);
+	if (x86_eager_page_split)	/* after it: the parts are protected as the whole is */
+		split_slot(kvm, slot);
 }
 
 /*
