@@ -52,8 +52,15 @@ run: setup
 check: setup
 	tools/testing/check $(SUITES)
 
+# The tests again on a kernel with KASAN, lockdep, kmemleak and the like, which is built first, once. No
+# part of `check`.
+check-debug:
+	tools/setup --debug
+	tools/testing/check debug
+
 clean:
 	$(KMAKE) clean
+	rm -rf out
 	for dir in $(wildcard tools/testing/unit/Makefile tools/testing/selftests/kvm/Makefile); do \
 		$(MAKE) -s -C $$(dirname $$dir) clean || exit; \
 	done
@@ -62,6 +69,7 @@ help:
 	@echo 'make                    build kvm.ko, kvm-amd.ko and kvm-intel.ko (those that have sources)'
 	@echo 'make run                boot a guest on them in an emulated machine, and show its console'
 	@echo 'make check              all tests; SUITES="unit boots" runs those alone'
+	@echo 'make check-debug        the tests on a kernel with checkers; builds that kernel first'
 	@echo 'make setup              install what building and testing need and is not there'
 	@echo 'make modules_install    install them into updates/ of the kernel they were built for'
 	@echo 'make modules_uninstall  take them away again: the modules of the distribution are back'
@@ -71,4 +79,4 @@ help:
 	@echo 'KDIR=DIR                the kernel headers to build against, now: $(KDIR)'
 	@echo 'V=1                     show the commands;  C=0: without sparse;  W=0: fewer warnings'
 
-.PHONY: all modules setup run check modules_install modules_uninstall clean help $(single)
+.PHONY: all modules setup run check check-debug modules_install modules_uninstall clean help $(single)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The debug machine's kernel, and our modules for it.
+#
+# The kernel is built from the distribution's source of the version that the headers are of, with
+# tools/machine/debug.config over tinyconfig. It lies in the cache under a name made of all that
+# went into it, and is laid out there as the stock image is (kernel.sh), so that the machine need
+# not tell them apart. The modules are built in out/debug of the clone, a tree of links to the
+# sources: the objects for the stock kernel stay as they are.
+#
+# Of the kernel's own code KASAN instruments only what keeps pointers into memory of others for
+# later: timers, wait queues, work, notifiers, files, lists. The rest would double the time of the
+# build and of each run, and finds nothing of ours.
+#
+# Sourced by `machine` and by `setup`, after kernel.sh; needs bash.
+
+debug_config=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/debug.config
+
+debug_kasan=KASAN_SANITIZE=n
+for object in hrtimer timer workqueue srcutree build_utility mmu_notifier user-return-notifier \
+	      notifier eventfd file_table anon_inodes list_debug rbtree xarray radix-tree \
+	      interval_tree irqbypass; do
+	debug_kasan+=" KASAN_SANITIZE_$object.o=y"
+done
+
+# The version of the source package: the headers' own, if they are a package.
+debug_version()
+{
+	dpkg-query -W -f '${Version}' "linux-headers-$(headers_release)" 2> /dev/null ||
+		apt-cache show linux-source-6.1 | sed -n 's/^Version: //p' | head -n 1
+}
+
+settings()
+{
+	grep -E '^(# )?CONFIG_[A-Z0-9_]+(=| is not set)' "$debug_config"
+}
+
+debug_dir()
+{
+	local key
+
+	key=$({ debug_version; gcc -dumpfullversion; echo "$debug_kasan"; settings; } |
+		sha256sum | cut -c 1-12)
+	echo "$cache/linux-debug-$key"
+}
+
+# Unpack the source, once a version.
+need_debug_source()
+{
+	local source=$1 tmp
+
+	[ ! -d "$source" ] || return 0
+	tmp=$(mktemp -d "$cache/fetch.XXXXXX")
+	chmod 755 "$tmp"
+	echo "machine: fetching and unpacking the kernel's source" >&2
+	if (cd "$tmp" && mkdir tree &&
+	    apt-get -q download "linux-source-6.1=$(debug_version)" > /dev/null &&
+	    dpkg-deb -x ./*.deb . &&
+	    tar -C tree --strip-components=1 --no-same-owner -xf usr/src/linux-source-6.1.tar.xz) >&2; then
+		mv -T "$tmp/tree" "$source"
+	else
+		echo "machine: no source of the kernel $(debug_version) to be had; run tools/setup" >&2
+	fi
+	rm -rf "$tmp"
+	[ -d "$source" ]
+}
+
+# A line for every hundred objects of a build, and the words that are not about an object.
+show_progress()
+{
+	awk '/^  [A-Z0-9_]+ / {
+			if (++n % 100 == 0) {
+				print "machine: debug kernel: " n " steps"
+				fflush()
+			}
+			next
+	     }
+	     /warning: override|^#|merged configuration|^$/ { next }
+	     !/^make/ { print "    " $0; fflush() }' >&2
+}
+
+# A setting that the kernel's configuration did not take would be a checker that is silently not
+# there.
+check_debug_config()
+{
+	local missing
+
+	missing=$(settings | grep -vxF -f "$1" |
+		  while read -r line; do
+			name=${line#\# }
+			name=${name%%[= ]*}
+			# What is not offered at all is not set either.
+			[[ $line == *'is not set' ]] && ! grep -q "^$name=" "$1" || echo "$line"
+		  done)
+	[ -z "$missing" ] || echo "machine: the debug kernel's configuration lacks:" $missing >&2
+	[ -z "$missing" ]
+}
+
+build_debug_kernel()
+{
+	local dir=$1 source=$2 build=$1/build root=$1/root release make
+
+	# The output directory's name is in its files: it is built in place and marked when it is
+	# whole.
+	mkdir -p "$build" "$root/boot"
+	# Not as a part of the make that started this, if one did.
+	make='env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make'
+	if ! (set -o pipefail
+	      {
+		$make -s -C "$source" O="$build" tinyconfig &&
+		"$source/scripts/kconfig/merge_config.sh" -m -O "$build" "$build/.config" \
+			"$debug_config" > /dev/null &&
+		$make -s -C "$build" olddefconfig &&
+		check_debug_config "$build/.config" &&
+		$make -j"$(nproc)" -C "$build" $debug_kasan UBSAN_SANITIZE=n bzImage modules &&
+		$make -s -C "$build" INSTALL_MOD_PATH="$root" modules_install
+	      } 2>&1 | show_progress); then
+		echo "machine: the debug kernel does not build" >&2
+		return 1
+	fi
+	release=$(cat "$build/include/config/kernel.release")
+	cp "$build/arch/x86/boot/bzImage" "$root/boot/vmlinuz-$release" || return
+	echo "$release" > "$root/version"
+}
+
+# Build the kernel unless it is there. One builds; whoever comes meanwhile waits for it.
+need_debug_kernel()
+{
+	local dir source
+
+	dir=$(debug_dir)
+	[ -s "$dir/root/version" ] && return
+	mkdir -p "$cache"
+	(
+		flock 9
+		[ ! -s "$dir/root/version" ] || exit 0
+		source=$cache/linux-source-$(debug_version)
+		need_debug_source "$source" || exit 1
+		echo "machine: building the debug kernel, once; it takes some minutes" >&2
+		build_debug_kernel "$dir" "$source"
+	) 9> "$cache/debug.lock"
+}
+
+debug_release()
+{
+	cat "$(debug_dir)/root/version"
+}
+
+# Build our modules for it, in out/debug of the tree that is given; what they say is shown only if
+# it goes wrong.
+build_debug_modules()
+{
+	local top=$1 out=$1/out/debug file
+
+	mkdir -p "$out"
+	(
+		flock 9
+		cd "$top" || exit 1
+		# Links whose file is gone would be built still.
+		find "$out" -xtype l -delete
+		find Kbuild include virt arch -type f \( -name '*.[chS]' -o -name Kbuild \) \
+			-printf '%h\n' | sort -u | (cd "$out" && xargs mkdir -p)
+		find Kbuild include virt arch -type f \( -name '*.[chS]' -o -name Kbuild \) ! -name '*.mod.c' |
+		while read -r file; do
+			[ -L "$out/$file" ] || ln -s "$top/$file" "$out/$file"
+		done
+		# Warnings are the ordinary build's to find.
+		env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -j"$(nproc)" \
+			-C "$(debug_dir)/build" M="$out" W=0 C=0 modules > "$out/build.log" 2>&1 ||
+			{ cat "$out/build.log" >&2; exit 1; }
+	) 9> "$out/lock"
+}
