@@ -18,9 +18,17 @@
 
 #define SW_SUMMARY	0x80	/* status word: an unmasked exception is pending */
 
-struct xmm { u8 b[16]; };
-struct ymm { u8 b[32]; };
-struct fximage { u8 b[512]; };
+struct xmm {
+	u8 b[16];
+};
+
+struct ymm {
+	u8 b[32];
+};
+
+struct fximage {
+	u8 b[512];
+};
 
 static void begin(void)
 {
@@ -54,52 +62,48 @@ static enum x86_op_result begin_waiting(struct x86_emu *emu)
 	return X86_OP_FAULT;
 }
 
-/* A register's number is part of the instruction: one case each. */
-#define EACH_8(X)	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#define EACH_16(X)	EACH_8(X) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
-
-#define CASE(n, insn, ...)	case n: asm volatile(insn : __VA_ARGS__); break;
-#define READ_XMM(n)	CASE(n, "movdqu %%xmm" #n ", %0", "=m" (*v))
-#define READ_YMM(n)	CASE(n, "vmovdqu %%ymm" #n ", %0", "=m" (*v))
-#define READ_MMX(n)	CASE(n, "movq %%mm" #n ", %0", "=m" (*value))
-#define WRITE_XMM(n)	CASE(n, "movdqu %0, %%xmm" #n, : "m" (*v))
-#define WRITE_XMM_0(n)	CASE(n, "vmovdqu %0, %%xmm" #n, : "m" (*v))	/* VEX: zeroes the rest */
-#define WRITE_YMM(n)	CASE(n, "vmovdqu %0, %%ymm" #n, : "m" (*v))
-#define WRITE_MMX(n)	CASE(n, "movq %0, %%mm" #n, : "m" (value))
+/*
+ * A register's number is part of the instruction: the assembler makes one for each, and %1 chooses.
+ * insn has the number where it says \\n.
+ */
+#define EACH_REG(list, insn)	".irp n," list "\n cmp $\\n, %1\n jne 1f\n" insn "\n1:\n.endr"
+#define EIGHT		"0,1,2,3,4,5,6,7"
+#define SIXTEEN		EIGHT ",8,9,10,11,12,13,14,15"
 
 static void read_xmm(unsigned int nr, struct xmm *v)
 {
-	switch (nr) { EACH_16(READ_XMM) }
+	asm volatile(EACH_REG(SIXTEEN, "movdqu %%xmm\\n, %0") : "=m" (*v) : "r" (nr) : "cc");
 }
 
 static void read_ymm(unsigned int nr, struct ymm *v)
 {
-	switch (nr) { EACH_16(READ_YMM) }
+	asm volatile(EACH_REG(SIXTEEN, "vmovdqu %%ymm\\n, %0") : "=m" (*v) : "r" (nr) : "cc");
 }
 
 static void write_xmm(unsigned int nr, const struct xmm *v)
 {
-	switch (nr) { EACH_16(WRITE_XMM) }
+	asm volatile(EACH_REG(SIXTEEN, "movdqu %0, %%xmm\\n") : : "m" (*v), "r" (nr) : "cc");
 }
 
+/* With VEX, whose rule it is that the rest of the register becomes zero. */
 static void write_xmm_zero_upper(unsigned int nr, const struct xmm *v)
 {
-	switch (nr) { EACH_16(WRITE_XMM_0) }
+	asm volatile(EACH_REG(SIXTEEN, "vmovdqu %0, %%xmm\\n") : : "m" (*v), "r" (nr) : "cc");
 }
 
 static void write_ymm(unsigned int nr, const struct ymm *v)
 {
-	switch (nr) { EACH_16(WRITE_YMM) }
+	asm volatile(EACH_REG(SIXTEEN, "vmovdqu %0, %%ymm\\n") : : "m" (*v), "r" (nr) : "cc");
 }
 
 static void read_mmx(unsigned int nr, u64 *value)
 {
-	switch (nr) { EACH_8(READ_MMX) }
+	asm volatile(EACH_REG(EIGHT, "movq %%mm\\n, %0") : "=m" (*value) : "r" (nr) : "cc");
 }
 
 static void write_mmx(unsigned int nr, u64 value)
 {
-	switch (nr) { EACH_8(WRITE_MMX) }
+	asm volatile(EACH_REG(EIGHT, "movq %0, %%mm\\n") : : "m" (value), "r" (nr) : "cc");
 }
 
 enum x86_op_result insn_vec_read(struct x86_emu *emu, unsigned int nr, void *buf,

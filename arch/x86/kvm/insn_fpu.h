@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The emulator's ops on vector and x87 state: see insn_fpu.c,
-and emulate/emulate.h for the contract. */
+/* The emulator's ops on vector and x87 state: see insn_fpu.c; the contract: emulate/emulate.h. */
 #ifndef KVM_X86_INSN_FPU_H
 #define KVM_X86_INSN_FPU_H
 

@@ -416,21 +416,21 @@ static enum x86_op_result decode_immediate(struct x86_emu *emu, u8 code)
 	enum x86_op_result r;
 
 	switch (code) {
-	case OP_Ib:
+	case OP_IB:
 		return next_number(emu, 1, &insn->imm);
-	case OP_Ib2:
+	case OP_IB2:
 		return next_number(emu, 1, &insn->imm2);
-	case OP_Ibs: case OP_Jb:
+	case OP_IBS: case OP_JB:
 		return next_signed(emu, 1, &insn->imm);
-	case OP_Iw:
+	case OP_IW:
 		return next_number(emu, 2, &insn->imm);
-	case OP_Iz: case OP_Jz:
+	case OP_IZ: case OP_JZ:
 		return next_signed(emu, z, &insn->imm);
-	case OP_Iv:
+	case OP_IV:
 		return next_number(emu, insn->op_bytes, &insn->imm);
-	case OP_Ob: case OP_Ov:
+	case OP_OB: case OP_OV:
 		return next_number(emu, insn->ad_bytes, &insn->imm);
-	case OP_Ap:
+	case OP_AP:
 		r = next_number(emu, z, &insn->imm);
 		return r ? r : next_number(emu, 2, &insn->imm2);
 	}
@@ -481,9 +481,9 @@ static bool operands_valid(const struct x86_emu *emu)
 
 	if (flags & F_MEM && insn->mod == 3)
 		return false;
-	if (insn->row->dst == OP_Sw && sreg == X86_EMU_CS)
+	if (insn->row->dst == OP_SW && sreg == X86_EMU_CS)
 		return false;
-	if ((insn->row->dst == OP_Sw || insn->row->src == OP_Sw) && sreg > X86_EMU_GS)
+	if ((insn->row->dst == OP_SW || insn->row->src == OP_SW) && sreg > X86_EMU_GS)
 		return false;
 	if (insn->lock)
 		return flags & F_LOCK && insn->has_modrm && insn->mod != 3;
@@ -537,7 +537,7 @@ bool x86_emu_implemented(const struct x86_emu *emu)
 
 static bool has_offset(const struct x86_emu_row *row)
 {
-	return row->dst == OP_Ob || row->dst == OP_Ov || row->src == OP_Ob || row->src == OP_Ov;
+	return row->dst == OP_OB || row->dst == OP_OV || row->src == OP_OB || row->src == OP_OV;
 }
 
 bool x86_emu_has_memory(const struct x86_emu *emu)
@@ -550,8 +550,8 @@ bool x86_emu_has_memory(const struct x86_emu *emu)
 
 static bool is_memory_code(u8 code)
 {
-	return (code >= OP_Eb && code <= OP_Ev) || code == OP_Ey || code == OP_Rv_Mw ||
-	       code == OP_Ob || code == OP_Ov;
+	return (code >= OP_EB && code <= OP_EV) || code == OP_EY || code == OP_RV_MW ||
+	       code == OP_OB || code == OP_OV;
 }
 
 bool x86_emu_writes_memory(const struct x86_emu *emu)

@@ -382,7 +382,7 @@ struct x86_emu {
 	u64	ea;		/* offset of the memory operand in its segment */
 	u64	linear;		/* the same with its segment's checks done */
 	struct x86_emu_operand dst, src, src2;
-	u8	buf[X86_EMU_BUF] __attribute__((__aligned__(16)));
+	u8	buf[X86_EMU_BUF] __aligned(16);
 };
 
 /**

@@ -21,7 +21,6 @@ struct landing {
 
 static void land(struct x86_emu *emu, const struct landing *to)
 {
-
 	emu->cpl = to->cpl;
 	emu_set_seg(emu, X86_EMU_CS, &to->cs);
 	if (to->has_ss) {

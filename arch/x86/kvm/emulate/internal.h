@@ -62,24 +62,24 @@ typedef enum x86_op_result x86_emu_fn(struct x86_emu *emu);
  */
 enum operand_code {
 	OP_NONE,
-	OP_Eb, OP_Ew, OP_Ed, OP_Ev, OP_Gb, OP_Gw, OP_Gv,
-	OP_Gy,			/* 4 or 8 bytes */
-	OP_Ey,
-	OP_Rv_Mw,		/* a register of operand size, or 16 bits of memory */
+	OP_EB, OP_EW, OP_ED, OP_EV, OP_GB, OP_GW, OP_GV,
+	OP_GY,			/* 4 or 8 bytes */
+	OP_EY,
+	OP_RV_MW,		/* a register of operand size, or 16 bits of memory */
 	OP_M,			/* memory of which only the address is used */
 	OP_E,			/* either, left alone: the function reads it */
-	OP_Sw,			/* a segment register's number; the function reads it */
+	OP_SW,			/* a segment register's number; the function reads it */
 	/* ModRM.reg names something else: a control, debug or vector register */
 	OP_R,
 	OP_LAST_MODRM = OP_R,
-	OP_Zb, OP_Zv, OP_AL, OP_AX, OP_AX16, OP_CL, OP_DX,
+	OP_ZB, OP_ZV, OP_AL, OP_AX, OP_AX16, OP_CL, OP_DX,
 	OP_1,
-	OP_Ob, OP_Ov,
-	OP_Ib, OP_Ibs,		/* the latter sign-extended to operand size */
-	OP_Iw, OP_Iz, OP_Iv,
-	OP_Jb, OP_Jz,
-	OP_Ap,			/* far pointer: imm is the offset, imm2 the selector */
-	OP_Ib2,			/* a second immediate byte */
+	OP_OB, OP_OV,
+	OP_IB, OP_IBS,		/* the latter sign-extended to operand size */
+	OP_IW, OP_IZ, OP_IV,
+	OP_JB, OP_JZ,
+	OP_AP,			/* far pointer: imm is the offset, imm2 the selector */
+	OP_IB2,			/* a second immediate byte */
 	OP_NR_CODES
 };
 

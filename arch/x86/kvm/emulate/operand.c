@@ -203,7 +203,7 @@ static void compute_address(struct x86_emu *emu)
 	const struct x86_emu_row *row = insn->row;
 	u64 ea = insn->disp;
 
-	if (row->dst == OP_Ob || row->dst == OP_Ov || row->src == OP_Ob || row->src == OP_Ov)
+	if (row->dst == OP_OB || row->dst == OP_OV || row->src == OP_OB || row->src == OP_OV)
 		ea = insn->imm;
 	if (insn->rip_relative)
 		ea += emu->next_rip;
@@ -234,28 +234,28 @@ struct operand_spec {
 enum operand_source { FROM_NONE, FROM_RM, FROM_REG, FROM_OPCODE, FROM_FIXED, FROM_MEM, FROM_IMM };
 
 static const struct operand_spec specs[OP_NR_CODES] = {
-	[OP_Eb] = { FROM_RM, 1 }, [OP_Ew] = { FROM_RM, 2 }, [OP_Ed] = { FROM_RM, 4 },
-	[OP_Ev] = { FROM_RM, 0 }, [OP_Ey] = { FROM_RM, 0 }, [OP_Rv_Mw] = { FROM_RM, 0 },
-	[OP_Gb] = { FROM_REG, 1 }, [OP_Gw] = { FROM_REG, 2 }, [OP_Gv] = { FROM_REG, 0 },
-	[OP_Gy] = { FROM_REG, 0 },
-	[OP_Zb] = { FROM_OPCODE, 1 }, [OP_Zv] = { FROM_OPCODE, 0 },
+	[OP_EB] = { FROM_RM, 1 }, [OP_EW] = { FROM_RM, 2 }, [OP_ED] = { FROM_RM, 4 },
+	[OP_EV] = { FROM_RM, 0 }, [OP_EY] = { FROM_RM, 0 }, [OP_RV_MW] = { FROM_RM, 0 },
+	[OP_GB] = { FROM_REG, 1 }, [OP_GW] = { FROM_REG, 2 }, [OP_GV] = { FROM_REG, 0 },
+	[OP_GY] = { FROM_REG, 0 },
+	[OP_ZB] = { FROM_OPCODE, 1 }, [OP_ZV] = { FROM_OPCODE, 0 },
 	[OP_AL] = { FROM_FIXED, 1 }, [OP_AX] = { FROM_FIXED, 0 },
 	[OP_AX16] = { FROM_FIXED, 2 }, [OP_CL] = { FROM_FIXED, 1 },
 	[OP_DX] = { FROM_FIXED, 2 },
-	[OP_Ob] = { FROM_MEM, 1 }, [OP_Ov] = { FROM_MEM, 0 },
-	[OP_1] = { FROM_IMM, 1 }, [OP_Ib] = { FROM_IMM, 1 }, [OP_Ibs] = { FROM_IMM, 0 },
-	[OP_Iw] = { FROM_IMM, 2 }, [OP_Iz] = { FROM_IMM, 0 }, [OP_Iv] = { FROM_IMM, 0 },
-	[OP_Jb] = { FROM_IMM, 8 }, [OP_Jz] = { FROM_IMM, 8 }, [OP_Ap] = { FROM_IMM, 8 },
-	[OP_Ib2] = { FROM_IMM, 1 },
+	[OP_OB] = { FROM_MEM, 1 }, [OP_OV] = { FROM_MEM, 0 },
+	[OP_1] = { FROM_IMM, 1 }, [OP_IB] = { FROM_IMM, 1 }, [OP_IBS] = { FROM_IMM, 0 },
+	[OP_IW] = { FROM_IMM, 2 }, [OP_IZ] = { FROM_IMM, 0 }, [OP_IV] = { FROM_IMM, 0 },
+	[OP_JB] = { FROM_IMM, 8 }, [OP_JZ] = { FROM_IMM, 8 }, [OP_AP] = { FROM_IMM, 8 },
+	[OP_IB2] = { FROM_IMM, 1 },
 };
 
 static unsigned int operand_size(const struct x86_emu *emu, u8 code)
 {
 	const struct x86_emu_insn *insn = &emu->insn;
 
-	if (code == OP_Rv_Mw && insn->mod != 3)
+	if (code == OP_RV_MW && insn->mod != 3)
 		return 2;
-	if ((code == OP_Gy || code == OP_Ey) && insn->op_bytes == 2)
+	if ((code == OP_GY || code == OP_EY) && insn->op_bytes == 2)
 		return 4;
 	return specs[code].size ? specs[code].size : insn->op_bytes;
 }
@@ -287,7 +287,7 @@ static void locate_operand(struct x86_emu *emu, struct x86_emu_operand *o, u8 co
 		break;
 	default:
 		o->kind = X86_EMU_OPND_VALUE;
-		o->val = code == OP_1 ? 1 : code == OP_Ib2 ? insn->imm2 : insn->imm;
+		o->val = code == OP_1 ? 1 : code == OP_IB2 ? insn->imm2 : insn->imm;
 		o->val &= emu_mask(o->size);
 	}
 }

@@ -35,6 +35,7 @@ typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
+#define __aligned(n)	__attribute__((__aligned__(n)))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #ifndef fallthrough
 #define fallthrough	__attribute__((__fallthrough__))

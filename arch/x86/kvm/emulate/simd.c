@@ -129,7 +129,7 @@ static enum x86_op_result load_vec(struct x86_emu *emu, const struct vec_move *m
 {
 	const struct x86_emu_insn *insn = &emu->insn;
 	enum x86_op_result r = X86_OP_OK;
-	u8 val[32] __attribute__((__aligned__(16))) = { 0 };
+	u8 val[32] __aligned(16) = { 0 };
 
 	if (m->how & MERGED)
 		r = emu->ops->vec_read(emu, insn->vex ? insn->vex_vvvv : insn->reg, val, 16);
@@ -143,7 +143,7 @@ static enum x86_op_result load_vec(struct x86_emu *emu, const struct vec_move *m
 static enum x86_op_result store_vec(struct x86_emu *emu, const struct vec_move *m,
 				    unsigned int size)
 {
-	u8 val[32] __attribute__((__aligned__(16)));
+	u8 val[32] __aligned(16);
 	enum x86_op_result r;
 
 	r = emu->ops->vec_read(emu, emu->insn.reg, val, size > 16 ? 32 : 16);

@@ -14,7 +14,7 @@
 #define GROUP(kind, rows)	{ { .sub = rows }, kind, OP_NONE, OP_NONE, OP_NONE, X86_ICPT_NONE }
 #define KNOWN(fl)		ROW(NULL, NONE, NONE, F_KNOWN | (fl))
 #define KNOWN_RM		KNOWN(F_MODRM)
-#define KNOWN_RM_IB		ROW(NULL, NONE, Ib, F_KNOWN | F_MODRM)
+#define KNOWN_RM_IB		ROW(NULL, NONE, IB, F_KNOWN | F_MODRM)
 #define KNOWNI(fl, i)		ROWI(NULL, NONE, NONE, F_KNOWN | (fl), i)
 #define UNDEFINED		{ { .fn = NULL }, 0, OP_NONE, OP_NONE, OP_NONE, X86_ICPT_NONE }
 
@@ -26,12 +26,12 @@
 #define VEC_STORE		ROW(op_vec_move, E, NONE, F_RO | F_WRITES)
 
 #define ALU(base, f, fl)				\
-	[(base) + 0] = ROW(f, Eb, Gb, (fl)),		\
-	[(base) + 1] = ROW(f, Ev, Gv, (fl)),		\
-	[(base) + 2] = ROW(f, Gb, Eb, (fl) & F_RO),	\
-	[(base) + 3] = ROW(f, Gv, Ev, (fl) & F_RO),	\
-	[(base) + 4] = ROW(f, AL, Ib, (fl) & F_RO),	\
-	[(base) + 5] = ROW(f, AX, Iz, (fl) & F_RO)
+	[(base) + 0] = ROW(f, EB, GB, (fl)),		\
+	[(base) + 1] = ROW(f, EV, GV, (fl)),		\
+	[(base) + 2] = ROW(f, GB, EB, (fl) & F_RO),	\
+	[(base) + 3] = ROW(f, GV, EV, (fl) & F_RO),	\
+	[(base) + 4] = ROW(f, AL, IB, (fl) & F_RO),	\
+	[(base) + 5] = ROW(f, AX, IZ, (fl) & F_RO)
 
 #define ALU_GROUP(d, s) {				\
 	ROW(op_add, d, s, F_LOCK), ROW(op_or, d, s, F_LOCK),	\
@@ -45,63 +45,63 @@
 	ROW(op_shl, d, s, 0), ROW(op_shr, d, s, 0),	\
 	ROW(op_shl, d, s, 0), ROW(op_sar, d, s, 0) }
 
-static const struct x86_emu_row group1_Eb_Ib[8] = ALU_GROUP(Eb, Ib);
-static const struct x86_emu_row group1_Ev_Iz[8] = ALU_GROUP(Ev, Iz);
-static const struct x86_emu_row group1_Ev_Ibs[8] = ALU_GROUP(Ev, Ibs);
-static const struct x86_emu_row group2_Eb_Ib[8] = SHIFT_GROUP(Eb, Ib);
-static const struct x86_emu_row group2_Ev_Ib[8] = SHIFT_GROUP(Ev, Ib);
-static const struct x86_emu_row group2_Eb_1[8] = SHIFT_GROUP(Eb, 1);
-static const struct x86_emu_row group2_Ev_1[8] = SHIFT_GROUP(Ev, 1);
-static const struct x86_emu_row group2_Eb_CL[8] = SHIFT_GROUP(Eb, CL);
-static const struct x86_emu_row group2_Ev_CL[8] = SHIFT_GROUP(Ev, CL);
+static const struct x86_emu_row group1_eb_ib[8] = ALU_GROUP(EB, IB);
+static const struct x86_emu_row group1_ev_iz[8] = ALU_GROUP(EV, IZ);
+static const struct x86_emu_row group1_ev_ibs[8] = ALU_GROUP(EV, IBS);
+static const struct x86_emu_row group2_eb_ib[8] = SHIFT_GROUP(EB, IB);
+static const struct x86_emu_row group2_ev_ib[8] = SHIFT_GROUP(EV, IB);
+static const struct x86_emu_row group2_eb_1[8] = SHIFT_GROUP(EB, 1);
+static const struct x86_emu_row group2_ev_1[8] = SHIFT_GROUP(EV, 1);
+static const struct x86_emu_row group2_eb_cl[8] = SHIFT_GROUP(EB, CL);
+static const struct x86_emu_row group2_ev_cl[8] = SHIFT_GROUP(EV, CL);
 
 static const struct x86_emu_row group1a[8] = {
-	[0] = ROW(op_pop, Ev, NONE, F_WO | F_D64 | F_POP | F_MORE_MEM),
+	[0] = ROW(op_pop, EV, NONE, F_WO | F_D64 | F_POP | F_MORE_MEM),
 };
 
 static const struct x86_emu_row group3_b[8] = {
-	ROW(op_test, Eb, Ib, F_RO), ROW(op_test, Eb, Ib, F_RO),
-	ROW(op_not, Eb, NONE, F_LOCK), ROW(op_neg, Eb, NONE, F_LOCK),
-	ROW(op_mul, Eb, NONE, F_RO), ROW(op_imul, Eb, NONE, F_RO),
-	ROW(op_div, Eb, NONE, F_RO), ROW(op_idiv, Eb, NONE, F_RO),
+	ROW(op_test, EB, IB, F_RO), ROW(op_test, EB, IB, F_RO),
+	ROW(op_not, EB, NONE, F_LOCK), ROW(op_neg, EB, NONE, F_LOCK),
+	ROW(op_mul, EB, NONE, F_RO), ROW(op_imul, EB, NONE, F_RO),
+	ROW(op_div, EB, NONE, F_RO), ROW(op_idiv, EB, NONE, F_RO),
 };
 
 static const struct x86_emu_row group3_v[8] = {
-	ROW(op_test, Ev, Iz, F_RO), ROW(op_test, Ev, Iz, F_RO),
-	ROW(op_not, Ev, NONE, F_LOCK), ROW(op_neg, Ev, NONE, F_LOCK),
-	ROW(op_mul, Ev, NONE, F_RO), ROW(op_imul, Ev, NONE, F_RO),
-	ROW(op_div, Ev, NONE, F_RO), ROW(op_idiv, Ev, NONE, F_RO),
+	ROW(op_test, EV, IZ, F_RO), ROW(op_test, EV, IZ, F_RO),
+	ROW(op_not, EV, NONE, F_LOCK), ROW(op_neg, EV, NONE, F_LOCK),
+	ROW(op_mul, EV, NONE, F_RO), ROW(op_imul, EV, NONE, F_RO),
+	ROW(op_div, EV, NONE, F_RO), ROW(op_idiv, EV, NONE, F_RO),
 };
 
 static const struct x86_emu_row group4[8] = {
-	ROW(op_inc, Eb, NONE, F_LOCK), ROW(op_dec, Eb, NONE, F_LOCK),
+	ROW(op_inc, EB, NONE, F_LOCK), ROW(op_dec, EB, NONE, F_LOCK),
 };
 
 static const struct x86_emu_row group5[8] = {
-	ROW(op_inc, Ev, NONE, F_LOCK),
-	ROW(op_dec, Ev, NONE, F_LOCK),
-	ROW(op_call_abs, Ev, NONE, F_RO | F_NEAR | F_MORE_MEM),
+	ROW(op_inc, EV, NONE, F_LOCK),
+	ROW(op_dec, EV, NONE, F_LOCK),
+	ROW(op_call_abs, EV, NONE, F_RO | F_NEAR | F_MORE_MEM),
 	ROW(op_call_far_mem, M, NONE, F_MEM | F_MORE_MEM),
-	ROW(op_jmp_abs, Ev, NONE, F_RO | F_NEAR),
+	ROW(op_jmp_abs, EV, NONE, F_RO | F_NEAR),
 	ROW(op_jmp_far_mem, M, NONE, F_MEM | F_MORE_MEM),
-	ROW(op_push, Ev, NONE, F_RO | F_D64 | F_MORE_MEM),
+	ROW(op_push, EV, NONE, F_RO | F_D64 | F_MORE_MEM),
 };
 
 /* XABORT and XBEGIN (F8 in place of a ModRM byte) raise #UD: transactions are never offered. */
-static const struct x86_emu_row group11_b[8] = { ROW(op_mov, Eb, Ib, F_WO) };
-static const struct x86_emu_row group11_v[8] = { ROW(op_mov, Ev, Iz, F_WO) };
+static const struct x86_emu_row group11_b[8] = { ROW(op_mov, EB, IB, F_WO) };
+static const struct x86_emu_row group11_v[8] = { ROW(op_mov, EV, IZ, F_WO) };
 
 static const struct x86_emu_row row_63[2] = {
-	ROW(op_arpl, Ew, Gw, F_PROT),
-	ROW(op_movsx, Gv, Ed, F_WO),		/* MOVSXD */
+	ROW(op_arpl, EW, GW, F_PROT),
+	ROW(op_movsx, GV, ED, F_WO),		/* MOVSXD */
 };
 
 /* x87: whatever is done to the control and status words alone. */
 static const struct x86_emu_row group_d9[8] = {
 	[0 ... 4] = KNOWN_RM,
-	[5] = ROW(op_fldcw, Ew, NONE, F_RO),
+	[5] = ROW(op_fldcw, EW, NONE, F_RO),
 	[6] = KNOWN_RM,
-	[7] = ROW(op_fnstcw, Ew, NONE, F_WO),
+	[7] = ROW(op_fnstcw, EW, NONE, F_WO),
 };
 
 static const struct x86_emu_row group_db_4[8] = {
@@ -116,7 +116,7 @@ static const struct x86_emu_row group_db[8] = {
 };
 
 static const struct x86_emu_row group_dd[8] = {
-	[0 ... 6] = KNOWN_RM, [7] = ROW(op_fnstsw, Ew, NONE, F_WO),
+	[0 ... 6] = KNOWN_RM, [7] = ROW(op_fnstsw, EW, NONE, F_WO),
 };
 
 static const struct x86_emu_row group_df_4[8] = {
@@ -149,88 +149,88 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 	[0x37] = ROW(op_aaa, NONE, NONE, F_NO64),
 	ALU(0x38, op_cmp, F_RO),
 	[0x3f] = ROW(op_aas, NONE, NONE, F_NO64),
-	[0x40 ... 0x47] = ROW(op_inc, Zv, NONE, F_NO64),	/* in 64-bit mode: REX prefixes */
-	[0x48 ... 0x4f] = ROW(op_dec, Zv, NONE, F_NO64),
-	[0x50 ... 0x57] = ROW(op_push, Zv, NONE, F_RO | F_D64),
-	[0x58 ... 0x5f] = ROW(op_pop, Zv, NONE, F_WO | F_D64),
+	[0x40 ... 0x47] = ROW(op_inc, ZV, NONE, F_NO64),	/* in 64-bit mode: REX prefixes */
+	[0x48 ... 0x4f] = ROW(op_dec, ZV, NONE, F_NO64),
+	[0x50 ... 0x57] = ROW(op_push, ZV, NONE, F_RO | F_D64),
+	[0x58 ... 0x5f] = ROW(op_pop, ZV, NONE, F_WO | F_D64),
 	[0x60] = ROW(op_pusha, NONE, NONE, F_NO64),
 	[0x61] = ROW(op_popa, NONE, NONE, F_NO64),
-	[0x62] = ROW(op_bound, Gv, M, F_RO | F_NO64 | F_MEM),
+	[0x62] = ROW(op_bound, GV, M, F_RO | F_NO64 | F_MEM),
 	[0x63] = GROUP(G_MODE64, row_63),
-	[0x68] = ROW(op_push, Iz, NONE, F_RO | F_D64),
-	[0x69] = ROW3(op_imul3, Gv, Ev, Iz, F_WO),
-	[0x6a] = ROW(op_push, Ibs, NONE, F_RO | F_D64),
-	[0x6b] = ROW3(op_imul3, Gv, Ev, Ibs, F_WO),
+	[0x68] = ROW(op_push, IZ, NONE, F_RO | F_D64),
+	[0x69] = ROW3(op_imul3, GV, EV, IZ, F_WO),
+	[0x6a] = ROW(op_push, IBS, NONE, F_RO | F_D64),
+	[0x6b] = ROW3(op_imul3, GV, EV, IBS, F_WO),
 	[0x6c] = ROWI(op_ins, NONE, NONE, F_STRING | F_WRITES, INS),
 	[0x6d] = ROWI(op_ins, NONE, NONE, F_STRING | F_WRITES, INS),
 	[0x6e] = ROWI(op_outs, NONE, NONE, F_STRING, OUTS),
 	[0x6f] = ROWI(op_outs, NONE, NONE, F_STRING, OUTS),
-	[0x70 ... 0x7f] = ROW(op_jcc, Jb, NONE, F_RO | F_NEAR),
-	[0x80] = GROUP(G_REG, group1_Eb_Ib),
-	[0x81] = GROUP(G_REG, group1_Ev_Iz),
-	[0x82] = GROUP(G_REG | F_NO64, group1_Eb_Ib),
-	[0x83] = GROUP(G_REG, group1_Ev_Ibs),
-	[0x84] = ROW(op_test, Eb, Gb, F_RO),
-	[0x85] = ROW(op_test, Ev, Gv, F_RO),
-	[0x86] = ROW(op_xchg, Eb, Gb, F_LOCK | F_LOCKED),
-	[0x87] = ROW(op_xchg, Ev, Gv, F_LOCK | F_LOCKED),
-	[0x88] = ROW(op_mov, Eb, Gb, F_WO),
-	[0x89] = ROW(op_mov, Ev, Gv, F_WO),
-	[0x8a] = ROW(op_mov, Gb, Eb, F_WO),
-	[0x8b] = ROW(op_mov, Gv, Ev, F_WO),
-	[0x8c] = ROW(op_mov_from_sreg, Rv_Mw, Sw, F_WO),
-	[0x8d] = ROW(op_lea, Gv, M, F_WO | F_MEM),
-	[0x8e] = ROW(op_mov_to_sreg, Sw, Ew, F_MORE_MEM),
+	[0x70 ... 0x7f] = ROW(op_jcc, JB, NONE, F_RO | F_NEAR),
+	[0x80] = GROUP(G_REG, group1_eb_ib),
+	[0x81] = GROUP(G_REG, group1_ev_iz),
+	[0x82] = GROUP(G_REG | F_NO64, group1_eb_ib),
+	[0x83] = GROUP(G_REG, group1_ev_ibs),
+	[0x84] = ROW(op_test, EB, GB, F_RO),
+	[0x85] = ROW(op_test, EV, GV, F_RO),
+	[0x86] = ROW(op_xchg, EB, GB, F_LOCK | F_LOCKED),
+	[0x87] = ROW(op_xchg, EV, GV, F_LOCK | F_LOCKED),
+	[0x88] = ROW(op_mov, EB, GB, F_WO),
+	[0x89] = ROW(op_mov, EV, GV, F_WO),
+	[0x8a] = ROW(op_mov, GB, EB, F_WO),
+	[0x8b] = ROW(op_mov, GV, EV, F_WO),
+	[0x8c] = ROW(op_mov_from_sreg, RV_MW, SW, F_WO),
+	[0x8d] = ROW(op_lea, GV, M, F_WO | F_MEM),
+	[0x8e] = ROW(op_mov_to_sreg, SW, EW, F_MORE_MEM),
 	[0x8f] = GROUP(G_REG, group1a),
-	[0x90 ... 0x97] = ROW(op_xchg, Zv, AX, 0),
+	[0x90 ... 0x97] = ROW(op_xchg, ZV, AX, 0),
 	[0x98] = ROW(op_cbw, NONE, NONE, 0),
 	[0x99] = ROW(op_cwd, NONE, NONE, 0),
-	[0x9a] = ROW(op_call_far, NONE, Ap, F_NO64),
+	[0x9a] = ROW(op_call_far, NONE, AP, F_NO64),
 	[0x9b] = ROW(op_fwait, NONE, NONE, 0),
 	[0x9c] = ROWI(op_pushf, NONE, NONE, F_D64, PUSHF),
 	[0x9d] = ROWI(op_popf, NONE, NONE, F_D64, POPF),
 	[0x9e] = ROW(op_sahf, NONE, NONE, 0),
 	[0x9f] = ROW(op_lahf, NONE, NONE, 0),
-	[0xa0] = ROW(op_mov, AL, Ob, F_WO),
-	[0xa1] = ROW(op_mov, AX, Ov, F_WO),
-	[0xa2] = ROW(op_mov, Ob, AL, F_WO),
-	[0xa3] = ROW(op_mov, Ov, AX, F_WO),
+	[0xa0] = ROW(op_mov, AL, OB, F_WO),
+	[0xa1] = ROW(op_mov, AX, OV, F_WO),
+	[0xa2] = ROW(op_mov, OB, AL, F_WO),
+	[0xa3] = ROW(op_mov, OV, AX, F_WO),
 	[0xa4] = ROW(op_movs, NONE, NONE, F_STRING | F_MORE_MEM | F_WRITES),
 	[0xa5] = ROW(op_movs, NONE, NONE, F_STRING | F_MORE_MEM | F_WRITES),
 	[0xa6] = ROW(op_cmps, NONE, NONE, F_STRING | F_MORE_MEM),
 	[0xa7] = ROW(op_cmps, NONE, NONE, F_STRING | F_MORE_MEM),
-	[0xa8] = ROW(op_test, AL, Ib, F_RO),
-	[0xa9] = ROW(op_test, AX, Iz, F_RO),
+	[0xa8] = ROW(op_test, AL, IB, F_RO),
+	[0xa9] = ROW(op_test, AX, IZ, F_RO),
 	[0xaa] = ROW(op_stos, NONE, NONE, F_STRING | F_WRITES),
 	[0xab] = ROW(op_stos, NONE, NONE, F_STRING | F_WRITES),
 	[0xac] = ROW(op_lods, NONE, NONE, F_STRING),
 	[0xad] = ROW(op_lods, NONE, NONE, F_STRING),
 	[0xae] = ROW(op_scas, NONE, NONE, F_STRING),
 	[0xaf] = ROW(op_scas, NONE, NONE, F_STRING),
-	[0xb0 ... 0xb7] = ROW(op_mov, Zb, Ib, F_WO),
-	[0xb8 ... 0xbf] = ROW(op_mov, Zv, Iv, F_WO),
-	[0xc0] = GROUP(G_REG, group2_Eb_Ib),
-	[0xc1] = GROUP(G_REG, group2_Ev_Ib),
-	[0xc2] = ROW(op_ret, Iw, NONE, F_RO | F_NEAR),
+	[0xb0 ... 0xb7] = ROW(op_mov, ZB, IB, F_WO),
+	[0xb8 ... 0xbf] = ROW(op_mov, ZV, IV, F_WO),
+	[0xc0] = GROUP(G_REG, group2_eb_ib),
+	[0xc1] = GROUP(G_REG, group2_ev_ib),
+	[0xc2] = ROW(op_ret, IW, NONE, F_RO | F_NEAR),
 	[0xc3] = ROW(op_ret, NONE, NONE, F_NEAR),
 	[0xc4] = ROW(op_load_far, R, M, F_NO64 | F_MEM | F_MORE_MEM),
 	[0xc5] = ROW(op_load_far, R, M, F_NO64 | F_MEM | F_MORE_MEM),
 	[0xc6] = GROUP(G_REG, group11_b),
 	[0xc7] = GROUP(G_REG, group11_v),
-	[0xc8] = ROW3(op_enter, NONE, Iw, Ib2, F_D64),
+	[0xc8] = ROW3(op_enter, NONE, IW, IB2, F_D64),
 	[0xc9] = ROW(op_leave, NONE, NONE, F_D64),
-	[0xca] = ROW(op_ret_far, NONE, Iw, 0),
+	[0xca] = ROW(op_ret_far, NONE, IW, 0),
 	[0xcb] = ROW(op_ret_far, NONE, NONE, 0),
 	[0xcc] = ROW(op_int3, NONE, NONE, 0),
-	[0xcd] = ROWI(op_int, NONE, Ib, 0, INTN),
+	[0xcd] = ROWI(op_int, NONE, IB, 0, INTN),
 	[0xce] = ROW(op_into, NONE, NONE, F_NO64),
 	[0xcf] = ROWI(op_iret, NONE, NONE, 0, IRET),
-	[0xd0] = GROUP(G_REG, group2_Eb_1),
-	[0xd1] = GROUP(G_REG, group2_Ev_1),
-	[0xd2] = GROUP(G_REG, group2_Eb_CL),
-	[0xd3] = GROUP(G_REG, group2_Ev_CL),
-	[0xd4] = ROW(op_aam, NONE, Ib, F_NO64),
-	[0xd5] = ROW(op_aad, NONE, Ib, F_NO64),
+	[0xd0] = GROUP(G_REG, group2_eb_1),
+	[0xd1] = GROUP(G_REG, group2_ev_1),
+	[0xd2] = GROUP(G_REG, group2_eb_cl),
+	[0xd3] = GROUP(G_REG, group2_ev_cl),
+	[0xd4] = ROW(op_aam, NONE, IB, F_NO64),
+	[0xd5] = ROW(op_aad, NONE, IB, F_NO64),
 	[0xd6] = ROW(op_salc, NONE, NONE, F_NO64),
 	[0xd7] = ROW(op_xlat, NONE, NONE, 0),
 	[0xd8] = KNOWN_RM,
@@ -241,16 +241,16 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 	[0xdd] = GROUP(G_MOD3, row_dd),
 	[0xde] = KNOWN_RM,
 	[0xdf] = GROUP(G_MOD3, row_df),
-	[0xe0 ... 0xe2] = ROW(op_loop, Jb, NONE, F_RO | F_NEAR),
-	[0xe3] = ROW(op_jcxz, Jb, NONE, F_RO | F_NEAR),
-	[0xe4] = ROWI(op_in, AL, Ib, F_WO, IN),
-	[0xe5] = ROWI(op_in, AX, Ib, F_WO, IN),
-	[0xe6] = ROWI(op_out, AL, Ib, F_RO, OUT),
-	[0xe7] = ROWI(op_out, AX, Ib, F_RO, OUT),
-	[0xe8] = ROW(op_call, Jz, NONE, F_RO | F_NEAR),
-	[0xe9] = ROW(op_jmp, Jz, NONE, F_RO | F_NEAR),
-	[0xea] = ROW(op_jmp_far, NONE, Ap, F_NO64),
-	[0xeb] = ROW(op_jmp, Jb, NONE, F_RO | F_NEAR),
+	[0xe0 ... 0xe2] = ROW(op_loop, JB, NONE, F_RO | F_NEAR),
+	[0xe3] = ROW(op_jcxz, JB, NONE, F_RO | F_NEAR),
+	[0xe4] = ROWI(op_in, AL, IB, F_WO, IN),
+	[0xe5] = ROWI(op_in, AX, IB, F_WO, IN),
+	[0xe6] = ROWI(op_out, AL, IB, F_RO, OUT),
+	[0xe7] = ROWI(op_out, AX, IB, F_RO, OUT),
+	[0xe8] = ROW(op_call, JZ, NONE, F_RO | F_NEAR),
+	[0xe9] = ROW(op_jmp, JZ, NONE, F_RO | F_NEAR),
+	[0xea] = ROW(op_jmp_far, NONE, AP, F_NO64),
+	[0xeb] = ROW(op_jmp, JB, NONE, F_RO | F_NEAR),
 	[0xec] = ROWI(op_in, AL, DX, F_WO, IN),
 	[0xed] = ROWI(op_in, AX, DX, F_WO, IN),
 	[0xee] = ROWI(op_out, AL, DX, F_RO, OUT),
@@ -271,12 +271,12 @@ const struct x86_emu_row x86_emu_map_1byte[256] = {
 };
 
 static const struct x86_emu_row group6[8] = {
-	ROWI(op_sldt, Rv_Mw, NONE, F_WO | F_PROT, SLDT),
-	ROWI(op_str, Rv_Mw, NONE, F_WO | F_PROT, STR),
-	ROWI(op_lldt, NONE, Ew, F_PROT | F_PRIV | F_MORE_MEM, LLDT),
-	ROWI(op_ltr, NONE, Ew, F_PROT | F_PRIV | F_MORE_MEM, LTR),
-	ROW(op_verr, NONE, Ew, F_PROT | F_MORE_MEM),
-	ROW(op_verw, NONE, Ew, F_PROT | F_MORE_MEM),
+	ROWI(op_sldt, RV_MW, NONE, F_WO | F_PROT, SLDT),
+	ROWI(op_str, RV_MW, NONE, F_WO | F_PROT, STR),
+	ROWI(op_lldt, NONE, EW, F_PROT | F_PRIV | F_MORE_MEM, LLDT),
+	ROWI(op_ltr, NONE, EW, F_PROT | F_PRIV | F_MORE_MEM, LTR),
+	ROW(op_verr, NONE, EW, F_PROT | F_MORE_MEM),
+	ROW(op_verw, NONE, EW, F_PROT | F_MORE_MEM),
 };
 
 static const struct x86_emu_row group7_vmx[8] = {
@@ -347,17 +347,17 @@ static const struct x86_emu_row row_0f01_7[2] = {
 static const struct x86_emu_row group7[8] = {
 	GROUP(G_MOD3, row_0f01_0), GROUP(G_MOD3, row_0f01_1),
 	GROUP(G_MOD3, row_0f01_2), GROUP(G_MOD3, row_0f01_3),
-	ROWI(op_smsw, Rv_Mw, NONE, F_WO, SMSW),
+	ROWI(op_smsw, RV_MW, NONE, F_WO, SMSW),
 	GROUP(G_MOD3, row_0f01_5),
-	ROWI(op_lmsw, NONE, Ew, F_PRIV, LMSW),
+	ROWI(op_lmsw, NONE, EW, F_PRIV, LMSW),
 	GROUP(G_MOD3, row_0f01_7),
 };
 
 static const struct x86_emu_row group8[8] = {
-	[4] = ROW(op_bt, Ev, Ib, F_RO),
-	[5] = ROW(op_bts, Ev, Ib, F_LOCK),
-	[6] = ROW(op_btr, Ev, Ib, F_LOCK),
-	[7] = ROW(op_btc, Ev, Ib, F_LOCK),
+	[4] = ROW(op_bt, EV, IB, F_RO),
+	[5] = ROW(op_bts, EV, IB, F_LOCK),
+	[6] = ROW(op_btr, EV, IB, F_LOCK),
+	[7] = ROW(op_btc, EV, IB, F_LOCK),
 };
 
 static const struct x86_emu_row group9_mem[8] = {
@@ -375,8 +375,8 @@ static const struct x86_emu_row row_0fc7[2] = {
 };
 
 static const struct x86_emu_row row_0f78[4] = {
-	KNOWNI(F_MODRM, VMX), ROW3(NULL, NONE, Ib, Ib2, F_KNOWN | F_MODRM),
-	UNDEFINED, ROW3(NULL, NONE, Ib, Ib2, F_KNOWN | F_MODRM),
+	KNOWNI(F_MODRM, VMX), ROW3(NULL, NONE, IB, IB2, F_KNOWN | F_MODRM),
+	UNDEFINED, ROW3(NULL, NONE, IB, IB2, F_KNOWN | F_MODRM),
 };
 
 static const struct x86_emu_row row_0f7e[4] = { VEC_STORE, VEC_STORE, VEC_LOAD, UNDEFINED };
@@ -405,14 +405,14 @@ static const struct x86_emu_row row_0fae[2] = {
 };
 
 static const struct x86_emu_row row_0fb8[4] = {
-	[2] = ROW(op_popcnt, Gv, Ev, F_WO),
+	[2] = ROW(op_popcnt, GV, EV, F_WO),
 };
 
 const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0x00] = GROUP(G_REG, group6),
 	[0x01] = GROUP(G_REG, group7),
-	[0x02] = ROW(op_lar, Gv, Ew, F_WO | F_PROT | F_MORE_MEM),
-	[0x03] = ROW(op_lsl, Gv, Ew, F_WO | F_PROT | F_MORE_MEM),
+	[0x02] = ROW(op_lar, GV, EW, F_WO | F_PROT | F_MORE_MEM),
+	[0x03] = ROW(op_lsl, GV, EW, F_WO | F_PROT | F_MORE_MEM),
 	[0x05] = ROW(op_syscall, NONE, NONE, 0),
 	[0x06] = ROWI(op_clts, NONE, NONE, F_PRIV, CLTS),
 	[0x07] = ROW(op_sysret, NONE, NONE, 0),
@@ -440,7 +440,7 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0x34] = ROW(op_sysenter, NONE, NONE, 0),
 	[0x35] = ROW(op_sysexit, NONE, NONE, 0),
 	[0x37] = KNOWN(0),					/* GETSEC */
-	[0x40 ... 0x4f] = ROW(op_cmovcc, Gv, Ev, 0),
+	[0x40 ... 0x4f] = ROW(op_cmovcc, GV, EV, 0),
 	[0x50 ... 0x6d] = KNOWN_RM,
 	[0x6e ... 0x6f] = VEC_LOAD,
 	[0x70 ... 0x73] = KNOWN_RM_IB,
@@ -451,43 +451,43 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 	[0x7c ... 0x7d] = KNOWN_RM,
 	[0x7e] = GROUP(G_SIMD, row_0f7e),
 	[0x7f] = VEC_STORE,
-	[0x80 ... 0x8f] = ROW(op_jcc, Jz, NONE, F_RO | F_NEAR),
-	[0x90 ... 0x9f] = ROW(op_setcc, Eb, NONE, F_WO),
+	[0x80 ... 0x8f] = ROW(op_jcc, JZ, NONE, F_RO | F_NEAR),
+	[0x90 ... 0x9f] = ROW(op_setcc, EB, NONE, F_WO),
 	[0xa0] = ROW(op_push_sreg, NONE, NONE, F_D64),
 	[0xa1] = ROW(op_pop_sreg, NONE, NONE, F_D64),
 	[0xa2] = ROWI(op_cpuid, NONE, NONE, 0, CPUID),
-	[0xa3] = ROW(op_bt, Ev, Gv, F_RO | F_BITOFF),
-	[0xa4] = ROW3(op_shld, Ev, Gv, Ib, 0),
-	[0xa5] = ROW3(op_shld, Ev, Gv, CL, 0),
+	[0xa3] = ROW(op_bt, EV, GV, F_RO | F_BITOFF),
+	[0xa4] = ROW3(op_shld, EV, GV, IB, 0),
+	[0xa5] = ROW3(op_shld, EV, GV, CL, 0),
 	[0xa8] = ROW(op_push_sreg, NONE, NONE, F_D64),
 	[0xa9] = ROW(op_pop_sreg, NONE, NONE, F_D64),
 	[0xaa] = KNOWNI(0, RSM),
-	[0xab] = ROW(op_bts, Ev, Gv, F_LOCK | F_BITOFF),
-	[0xac] = ROW3(op_shrd, Ev, Gv, Ib, 0),
-	[0xad] = ROW3(op_shrd, Ev, Gv, CL, 0),
+	[0xab] = ROW(op_bts, EV, GV, F_LOCK | F_BITOFF),
+	[0xac] = ROW3(op_shrd, EV, GV, IB, 0),
+	[0xad] = ROW3(op_shrd, EV, GV, CL, 0),
 	[0xae] = GROUP(G_MOD3, row_0fae),
-	[0xaf] = ROW(op_imul2, Gv, Ev, 0),
-	[0xb0] = ROW(op_cmpxchg, Eb, Gb, F_LOCK),
-	[0xb1] = ROW(op_cmpxchg, Ev, Gv, F_LOCK),
+	[0xaf] = ROW(op_imul2, GV, EV, 0),
+	[0xb0] = ROW(op_cmpxchg, EB, GB, F_LOCK),
+	[0xb1] = ROW(op_cmpxchg, EV, GV, F_LOCK),
 	[0xb2] = ROW(op_load_far, R, M, F_MEM | F_MORE_MEM),
-	[0xb3] = ROW(op_btr, Ev, Gv, F_LOCK | F_BITOFF),
+	[0xb3] = ROW(op_btr, EV, GV, F_LOCK | F_BITOFF),
 	[0xb4 ... 0xb5] = ROW(op_load_far, R, M, F_MEM | F_MORE_MEM),
-	[0xb6] = ROW(op_mov, Gv, Eb, F_WO),
-	[0xb7] = ROW(op_mov, Gv, Ew, F_WO),
+	[0xb6] = ROW(op_mov, GV, EB, F_WO),
+	[0xb7] = ROW(op_mov, GV, EW, F_WO),
 	[0xb8] = GROUP(G_SIMD, row_0fb8),
 	[0xba] = GROUP(G_REG, group8),
-	[0xbb] = ROW(op_btc, Ev, Gv, F_LOCK | F_BITOFF),
-	[0xbc] = ROW(op_bsf, Gv, Ev, 0),
-	[0xbd] = ROW(op_bsr, Gv, Ev, 0),
-	[0xbe] = ROW(op_movsx, Gv, Eb, F_WO),
-	[0xbf] = ROW(op_movsx, Gv, Ew, F_WO),
-	[0xc0] = ROW(op_xadd, Eb, Gb, F_LOCK),
-	[0xc1] = ROW(op_xadd, Ev, Gv, F_LOCK),
+	[0xbb] = ROW(op_btc, EV, GV, F_LOCK | F_BITOFF),
+	[0xbc] = ROW(op_bsf, GV, EV, 0),
+	[0xbd] = ROW(op_bsr, GV, EV, 0),
+	[0xbe] = ROW(op_movsx, GV, EB, F_WO),
+	[0xbf] = ROW(op_movsx, GV, EW, F_WO),
+	[0xc0] = ROW(op_xadd, EB, GB, F_LOCK),
+	[0xc1] = ROW(op_xadd, EV, GV, F_LOCK),
 	[0xc2] = KNOWN_RM_IB,
-	[0xc3] = ROW(op_mov, Ey, Gy, F_WO | F_MEM),		/* MOVNTI */
+	[0xc3] = ROW(op_mov, EY, GY, F_WO | F_MEM),		/* MOVNTI */
 	[0xc4 ... 0xc6] = KNOWN_RM_IB,
 	[0xc7] = GROUP(G_MOD3, row_0fc7),
-	[0xc8 ... 0xcf] = ROW(op_bswap, Zv, NONE, 0),
+	[0xc8 ... 0xcf] = ROW(op_bswap, ZV, NONE, 0),
 	[0xd0 ... 0xd5] = KNOWN_RM,
 	[0xd6] = VEC_STORE,
 	[0xd7 ... 0xe6] = KNOWN_RM,
@@ -498,12 +498,12 @@ const struct x86_emu_row x86_emu_map_0f[256] = {
 };
 
 static const struct x86_emu_row row_0f38f0[4] = {
-	ROW(op_movbe, Gv, Ev, F_WO | F_MEM), ROW(op_movbe, Gv, Ev, F_WO | F_MEM),
+	ROW(op_movbe, GV, EV, F_WO | F_MEM), ROW(op_movbe, GV, EV, F_WO | F_MEM),
 	UNDEFINED, KNOWN_RM,					/* CRC32 */
 };
 
 static const struct x86_emu_row row_0f38f1[4] = {
-	ROW(op_movbe, Ev, Gv, F_WO | F_MEM), ROW(op_movbe, Ev, Gv, F_WO | F_MEM),
+	ROW(op_movbe, EV, GV, F_WO | F_MEM), ROW(op_movbe, EV, GV, F_WO | F_MEM),
 	UNDEFINED, KNOWN_RM,
 };
 
@@ -539,8 +539,8 @@ const struct x86_emu_row x86_emu_map_0f3a[256] = {
 /* Most instructions under VEX, EVEX and XOP are known by their length alone. */
 static const struct x86_emu_row vex_none = KNOWN(F_PROT);
 static const struct x86_emu_row vex_rm = KNOWN(F_MODRM | F_PROT);
-static const struct x86_emu_row vex_rm_ib = ROW(NULL, NONE, Ib, F_KNOWN | F_MODRM | F_PROT);
-static const struct x86_emu_row vex_rm_id = ROW(NULL, NONE, Iz, F_KNOWN | F_MODRM | F_PROT);
+static const struct x86_emu_row vex_rm_ib = ROW(NULL, NONE, IB, F_KNOWN | F_MODRM | F_PROT);
+static const struct x86_emu_row vex_rm_id = ROW(NULL, NONE, IZ, F_KNOWN | F_MODRM | F_PROT);
 
 /* The moves that VEX has in common with SSE use the rows of the latter. */
 static bool is_vec_move(const struct x86_emu_row *row)
