@@ -260,8 +260,10 @@ static int serve(struct vm *vm)
 		else
 			memcpy(vm->run->mmio.data, device + at, vm->run->mmio.len);
 	}
-	/* API.rst,
-	KVM_EXIT_INTERNAL_ERROR: what an emulator does not know may end so. Ours knows all. */
+	/*
+	 * API.rst, KVM_EXIT_INTERNAL_ERROR: what an emulator does not know may end so. Ours knows
+	 * all.
+	 */
 	if (exit == KVM_EXIT_INTERNAL_ERROR && distro_modules())
 		skip("the distribution's emulator lacks one of these");
 	return exit;
@@ -314,8 +316,9 @@ static void guest_faults(void)
 	guest_expect_eq(guest_try("movaps %%xmm0, 8(%%rdi)", : : "D"(HOLE_GPA) : "memory"), VEC_GP);
 	guest_expect_eq(guest_try("xor %%edx, %%edx\n divl (%%rdi)",
 				  : : "D"(HOLE_GPA) : "rax", "rdx", "memory"), VEC_DE);
-	/* A copy whose other end is not there: the device is not asked twice,
-	the fault is right. */
+	/*
+	 * A copy whose other end is not there: the device is not asked twice, the fault is right.
+	 */
 	guest_expect_eq(guest_try("movsl", : : "S"(HOLE_GPA), "D"(unmapped) : "memory"), VEC_PF);
 	guest_expect_eq(guest_fault.cr2, unmapped);
 	guest_expect_eq(guest_fault.error, 2);
