@@ -474,3 +474,71 @@ TEST(one_vcpu_two_threads)
 	expect_exit(vm_run(vm), GUEST_SYNC);
 	expect_eq(vm->vcpu[0].sync, 400);
 }
+
+/* ---- many at once ----------------------------------------------------------------------------- */
+
+static void live_and_die(void *arg)
+{
+	int i;
+
+	for (i = 0; i < 15; i++) {
+		struct vm *vm = vm_new((long)arg & 1 ? VM_IRQCHIP : 0);
+
+		vcpu_start(vm, 0, guest_sync_forever);
+		vcpu_start(vm, 1, guest_nothing);
+		expect_exit(vcpu_run(&vm->vcpu[1]), GUEST_DONE);
+		expect_exit(vm_run(vm), GUEST_SYNC);
+		vm_free(vm);
+	}
+}
+
+TEST_LIMIT(processes_make_vms_at_once, 60)
+{
+	int status;
+	long i;
+
+	for (i = 0; i < 4; i++)
+		if (!must(fork())) {
+			live_and_die((void *)i);
+			_exit(0);
+		}
+	for (i = 0; i < 4; i++) {
+		must(wait(&status));
+		expect_eq(status, 0);
+	}
+}
+
+#define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
+
+static int set_cpu1(const char *state)
+{
+	int fd = open(CPU1_ONLINE, O_WRONLY), r;
+
+	if (fd < 0)
+		return -1;
+	r = write(fd, state, 1);
+	close(fd);
+	return r;
+}
+
+/* A CPU goes and comes back while vCPUs run, and while a VM is made: its vCPUs go on elsewhere. */
+TEST_LIMIT(cpu_hotplug, 60)
+{
+	struct vm *vm = vm_new(VM_IRQCHIP), *other;
+	pthread_t threads[2];
+	int i;
+
+	if (set_cpu1("1") != 1)
+		skip("no second CPU that can be switched off");
+	for (i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, run_a_while, vcpu_start(vm, i, guest_sync_forever));
+	for (i = 0; i < 2; i++) {
+		expect_eq(set_cpu1("0"), 1);
+		other = vm_start(guest_nothing);
+		expect_exit(vm_run(other), GUEST_DONE);
+		expect_eq(set_cpu1("1"), 1);
+		expect_exit(vm_run(vm_start(guest_nothing)), GUEST_DONE);
+	}
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+}

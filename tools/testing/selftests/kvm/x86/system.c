@@ -312,3 +312,15 @@ TEST(bad_pointers)
 	expect_errno(ioctl(vcpu, KVM_GET_MSRS, bad), EFAULT);
 	expect_errno(ioctl(vcpu, KVM_SET_MSRS, bad), EFAULT);
 }
+
+TEST(unknown_requests_on_device)
+{
+	struct kvm_create_device dev = { .type = KVM_DEV_TYPE_VFIO };
+	struct kvm_device_attr attr = { .group = 77 };
+
+	if (ioctl(vm_bare(), KVM_CREATE_DEVICE, &dev) < 0)
+		skip("there is no device that can be made");
+	refuses_unknown(dev.fd);
+	expect_errno(ioctl(dev.fd, KVM_HAS_DEVICE_ATTR, &attr), ENXIO);
+	expect_errno(ioctl(dev.fd, KVM_SET_DEVICE_ATTR, &attr), ENXIO);
+}
