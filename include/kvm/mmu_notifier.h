@@ -23,6 +23,16 @@ static inline unsigned long kvm_mn_seq(struct kvm *kvm)
 }
 
 /*
+ * Is @hva in the hull of what is being invalidated? Without mmu_lock a hint, which saves resolving
+ * a page that would have to be given back.
+ */
+static inline bool kvm_mn_busy(struct kvm *kvm, hva_t hva)
+{
+	return unlikely(READ_ONCE(kvm->mn_active)) &&
+	       hva >= READ_ONCE(kvm->mn_start) && hva < READ_ONCE(kvm->mn_end);
+}
+
+/*
  * Must the fault that read @seq begin again? @hva: the page it resolved. Context: kvm->mmu_lock
  * held (read or write).
  */
@@ -30,8 +40,7 @@ static inline bool kvm_mn_retry(struct kvm *kvm, unsigned long seq, hva_t hva)
 {
 	lockdep_assert_held(&kvm->mmu_lock);
 
-	if (unlikely(READ_ONCE(kvm->mn_active)) &&
-	    hva >= READ_ONCE(kvm->mn_start) && hva < READ_ONCE(kvm->mn_end))
+	if (kvm_mn_busy(kvm, hva))
 		return true;
 	/* an invalidation that has ended has raised the sequence before it lowered mn_active */
 	smp_rmb();

@@ -194,8 +194,11 @@ static int fault_slow(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 	a.slot = kvm_vcpu_slot_find(vcpu, a.gfn);
 	if (a.slot && !kvm_slot_visible(a.slot))
 		return EXIT_RESUME;
-	if (a.slot)
+	if (a.slot) {
 		a.hva = kvm_slot_hva(a.slot, a.gfn);
+		if (kvm_mn_busy(vcpu->kvm, a.hva))
+			return EXIT_RESUME;
+	}
 	if (mmu_cache_fill(&v->mmu))
 		return -ENOMEM;
 	r = resolve(vcpu, &a);
