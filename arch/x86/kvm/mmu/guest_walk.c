@@ -9,14 +9,14 @@
  */
 #include "guest_walk.h"
 
-#define PTE_P		(1ull << 0)
-#define PTE_W		(1ull << 1)
-#define PTE_U		(1ull << 2)
-#define PTE_A		(1ull << 5)
-#define PTE_D		(1ull << 6)
-#define PTE_PS		(1ull << 7)
-#define PTE_G		(1ull << 8)
-#define PTE_NX		(1ull << 63)
+#define PTE_P		0x1ull
+#define PTE_W		0x2ull
+#define PTE_U		0x4ull
+#define PTE_A		0x20ull
+#define PTE_D		0x40ull
+#define PTE_PS		0x80ull
+#define PTE_G		0x100ull
+#define PTE_NX		0x8000000000000000ull
 #define PTE_PKEY_SHIFT	59
 
 /* Bits @low to @high. */

@@ -13,13 +13,13 @@
 #include "../emulate/shim.h"
 
 /* The access; the lower ones are the bits of the error code of #PF (SDM vol 3, figure 4-12). */
-#define WALK_PRESENT	(1u << 0)
-#define WALK_WRITE	(1u << 1)
-#define WALK_USER	(1u << 2)
-#define WALK_RSVD	(1u << 3)
-#define WALK_FETCH	(1u << 4)
-#define WALK_PK		(1u << 5)
-#define WALK_IMPLICIT	(1u << 31)
+#define WALK_PRESENT	0x1u
+#define WALK_WRITE	0x2u
+#define WALK_USER	0x4u
+#define WALK_RSVD	0x8u
+#define WALK_FETCH	0x10u
+#define WALK_PK		0x20u
+#define WALK_IMPLICIT	0x80000000u
 
 struct guest_paging {
 	u64	cr3;

@@ -64,7 +64,8 @@ struct mmu_page *mmu_page_new(gfp_t gfp)
 	if (header && table)
 		return join(header, table);
 	free_page((unsigned long)table);
-	kmem_cache_free(mmu_page_cache, header);
+	if (header)
+		kmem_cache_free(mmu_page_cache, header);
 	return NULL;
 }
 

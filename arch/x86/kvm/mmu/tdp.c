@@ -204,7 +204,6 @@ void tdp_roots_invalidate(struct kvm *kvm)
 struct map_walk {
 	struct tdp_walk		walk;
 	struct x86_mmu		*mmu;		/* whose cached tables are used */
-	const struct spte_want	*want;
 	u32			access;
 	u64			spte;
 	int			level;
