@@ -848,7 +848,7 @@ int x86_insn_emulate(struct kvm_vcpu *vcpu, unsigned int flags, gpa_t gpa, gva_t
 EXPORT_SYMBOL_GPL(x86_insn_emulate);
 
 /* Step over what the decoder finds. */
-static int skip_decoded(struct kvm_vcpu *vcpu)
+static int skip_decoded(struct kvm_vcpu *vcpu, unsigned long linear, bool wide)
 {
 	struct x86_insn *in = to_x86(vcpu)->insn;
 	enum x86_emu_outcome outcome;
@@ -857,22 +857,26 @@ static int skip_decoded(struct kvm_vcpu *vcpu)
 	outcome = x86_emu_decode(&in->emu, NULL, 0);
 	if (outcome != X86_EMU_DONE)
 		return conclude(in, outcome);
+	insn_length_remember(vcpu, linear, wide, in->emu.insn.bytes, in->emu.insn.len);
 	x86_set_rip(vcpu, in->emu.next_rip);
 	return EXIT_RESUME;
 }
 
 int x86_insn_skip(struct kvm_vcpu *vcpu)
 {
+	bool wide = x86_is_64bit_code(vcpu);
+	unsigned long rip = x86_rip(vcpu);
+	unsigned long linear = wide ? rip : (u32)(x86_cold(segment_base)(vcpu, SEG_CS) + rip);
 	unsigned int len = x86_op(insn_length)(vcpu);
 	unsigned long rflags;
 	int r;
 
+	if (!len)
+		len = insn_length_find(vcpu, linear, wide);
 	if (len) {
-		unsigned long rip = x86_rip(vcpu) + len;
-
-		x86_set_rip(vcpu, x86_is_64bit_code(vcpu) ? rip : (u32)rip);
+		x86_set_rip(vcpu, wide ? rip + len : (u32)(rip + len));
 	} else {
-		r = skip_decoded(vcpu);
+		r = skip_decoded(vcpu, linear, wide);
 		if (r != EXIT_RESUME)
 			return r;
 	}

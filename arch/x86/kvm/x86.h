@@ -22,6 +22,7 @@
 #include <kvm/guest_access.h>
 #include "cpuid.h"
 #include "exception.h"
+#include "insn_length.h"
 #include "tsc.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
@@ -146,6 +147,7 @@ struct x86_vcpu {
 	/* What user space must answer before the guest goes on; io.c, insn.c. */
 	int			(*complete_user)(struct kvm_vcpu *vcpu);
 	struct x86_insn		*insn;
+	struct insn_length	lengths[1 << INSN_LENGTH_BITS];
 	void			*pio_data;	/* the page that user space maps behind kvm_run, for KVM_EXIT_IO */
 	struct {
 		unsigned long	linear_rip;

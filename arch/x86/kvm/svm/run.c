@@ -152,13 +152,18 @@ enum x86_fastpath svm_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
  * is handled here, as one that hit the VMM's user code: if it cannot be undone, the VMM dies for
  * it.
  */
-void svm_handle_exit_irqoff(struct kvm_vcpu *vcpu)
+static noinline void machine_check(void)
 {
 	struct pt_regs regs = {
 		.cs	= 3,
 		.flags	= X86_EFLAGS_IF,
 	};
 
+	do_machine_check(&regs);
+}
+
+void svm_handle_exit_irqoff(struct kvm_vcpu *vcpu)
+{
 	if (to_svm(vcpu)->vmcb->control.exit_code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC)
-		do_machine_check(&regs);
+		machine_check();
 }
