@@ -2,12 +2,12 @@
 /*
  * The guest's TSC.
  *
- * A guest's TSC is the host's, scaled where hardware can, plus an offset. Software in the guest takes
- * it for granted that the TSCs of all CPUs agree, but user space sets them one by one, each a little
- * later than the one before. So writes are matched: one that is what an earlier write would have
- * become by now (or 0, what a new vCPU starts with) means "the same TSC", and gets the same offset.
- * vCPUs whose TSCs were matched are of one generation; when all are, the VM can have a master clock
- * (pv/kvmclock.c).
+ * A guest's TSC is the host's, scaled where hardware can, plus an offset. Software in the guest
+ * takes it for granted that the TSCs of all CPUs agree, but user space sets them one by one, each a
+ * little later than the one before. So writes are matched: one that is what an earlier write would
+ * have become by now (or 0, what a new vCPU starts with) means "the same TSC", and gets the same
+ * offset. vCPUs whose TSCs were matched are of one generation; when all are, the VM can have a
+ * master clock (pv/kvmclock.c).
  *
  * Where the guest wants a faster TSC than the host's and hardware cannot scale, the offset is moved
  * forward now and then instead (catch-up). A host whose TSCs do not agree gets the same treatment.

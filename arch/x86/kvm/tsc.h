@@ -2,10 +2,11 @@
 /*
  * Time: the guest's TSC (tsc.c) and the VM's clock that kvmclock shows (pv/kvmclock.c).
  *
- * The guest's TSC is the host's, scaled by ratio where hardware can, plus offset. The VM's clock is nanoseconds since
- * the VM was made, of CLOCK_MONOTONIC_RAW plus an offset that KVM_SET_CLOCK changes. While the host runs on its TSC
- * and all vCPUs' TSCs agree, the VM has a "master clock": one (TSC, ns) pair for all vCPUs, and the guest may trust
- * the pages of different vCPUs to be comparable (the stable bit).
+ * The guest's TSC is the host's, scaled by ratio where hardware can, plus offset. The VM's clock is
+ * nanoseconds since the VM was made, of CLOCK_MONOTONIC_RAW plus an offset that KVM_SET_CLOCK
+ * changes. While the host runs on its TSC and all vCPUs' TSCs agree, the VM has a "master clock":
+ * one (TSC, ns) pair for all vCPUs, and the guest may trust the pages of different vCPUs to be
+ * comparable (the stable bit).
  */
 #ifndef KVM_X86_TSC_H
 #define KVM_X86_TSC_H
@@ -27,7 +28,8 @@ struct x86_clock {
 	unsigned int	gen_matched;		/* vCPUs of this generation */
 	u32		default_khz;		/* KVM_SET_TSC_KHZ on the VM; 0: the host's */
 
-	seqcount_raw_spinlock_t seq;		/* readers of the rest retry; writers hold tsc_lock */
+	/* readers of the rest retry; writers hold tsc_lock */
+	seqcount_raw_spinlock_t seq;
 	bool		use_master;
 	u64		master_ns;		/* VM clock's host time at master_tsc */
 	u64		master_tsc;		/* host TSC */
@@ -38,12 +40,15 @@ struct x86_clock {
 
 struct x86_tsc {
 	u64		offset;			/* guest TSC = scale(host TSC, ratio) + offset */
-	u64		ratio;			/* in the backend's fixed point; 1.0 is x86_tsc_ratio_one */
+	/* in the backend's fixed point; 1.0 is x86_tsc_ratio_one */
+	u64		ratio;
 	u32		khz;			/* the guest's frequency */
-	bool		catchup;		/* hardware does not keep it right: moved forward by time */
+	/* hardware does not keep it right: moved forward by time */
+	bool		catchup;
 	u64		generation;
 	u64		adjust;			/* IA32_TSC_ADJUST */
-	u64		last_guest;		/* at the last put; only while the host's TSC is unstable */
+	/* at the last put; only while the host's TSC is unstable */
+	u64		last_guest;
 	int		last_cpu;
 };
 
@@ -53,10 +58,12 @@ struct x86_kvmclock {
 	bool			active;
 	struct kvm_gpa_cache	page;
 	struct pvclock_vcpu_time_info info;	/* the last that was written */
-	bool			pause_flag;	/* KVM_KVMCLOCK_CTRL: tell the guest that it was stopped */
+	/* KVM_KVMCLOCK_CTRL: tell the guest that it was stopped */
+	bool			pause_flag;
 };
 
-extern u64 x86_tsc_ratio_one;		/* fixed-point 1.0; set by hardware_setup; 0 when there is no scaling */
+/* fixed-point 1.0; set by hardware_setup; 0 when there is no scaling */
+extern u64 x86_tsc_ratio_one;
 extern u8 x86_tsc_ratio_frac_bits;
 extern u64 x86_tsc_ratio_max;
 
@@ -64,12 +71,17 @@ void x86_tsc_vm_init(struct kvm *kvm);
 void x86_tsc_vm_destroy(struct kvm *kvm);
 int x86_tsc_vcpu_init(struct kvm_vcpu *vcpu);
 u64 x86_tsc_read_guest(struct kvm_vcpu *vcpu, u64 host_tsc);	/* host TSC value -> this guest's */
-u32 x86_tsc_hardware_khz(struct kvm_vcpu *vcpu);	/* what the TSC really runs at: the host's, scaled */
+/* what the TSC really runs at: the host's, scaled */
+u32 x86_tsc_hardware_khz(struct kvm_vcpu *vcpu);
 u64 x86_tsc_to_host_delta(struct kvm_vcpu *vcpu, u64 guest_delta);
-/* Guest or host writes MSR_IA32_TSC; @host: user space does (matching with the other vCPUs' writes). */
+/*
+ * Guest or host writes MSR_IA32_TSC; @host: user space does (matching with the other vCPUs'
+ * writes).
+ */
 void x86_tsc_write(struct kvm_vcpu *vcpu, u64 value, bool host);
 void x86_tsc_adjust_write(struct kvm_vcpu *vcpu, u64 value, bool host);
-void x86_tsc_load(struct kvm_vcpu *vcpu, int cpu);	/* vcpu_load: another CPU, or time stood still */
+/* vcpu_load: another CPU, or time stood still */
+void x86_tsc_load(struct kvm_vcpu *vcpu, int cpu);
 void x86_tsc_put(struct kvm_vcpu *vcpu);
 int x86_tsc_set_khz(struct kvm_vcpu *vcpu, u32 khz);
 long x86_vcpu_set_tsc_khz(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
@@ -77,7 +89,8 @@ long x86_vcpu_get_tsc_khz(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 
 /* The VM's clock. */
 u64 kvmclock_vm_ns(struct kvm *kvm);		/* any context */
-int kvmclock_update(struct kvm_vcpu *vcpu);	/* KVM_REQ_CLOCK_UPDATE: write the page; 0, or 1: guest TSC unknown */
+/* KVM_REQ_CLOCK_UPDATE: write the page; 0, or 1: guest TSC unknown */
+int kvmclock_update(struct kvm_vcpu *vcpu);
 void kvmclock_master_update(struct kvm *kvm);	/* KVM_REQ_MASTERCLOCK */
 int kvmclock_msr_set(struct kvm_vcpu *vcpu, u64 data, bool old_msr, bool host);
 int kvmclock_wall_msr_set(struct kvm_vcpu *vcpu, u64 data);

@@ -3,66 +3,40 @@
  * Who is meant by a destination: from APIC ids and logical destinations to LAPICs, and the sending
  * of messages.
  *
- * A message names its receivers in one of several ways (SDM vol 3, 10.6.2). The answer is at most a
- * slice of 16 neighbours of an array and a mask of them, when it can be looked up: that is the map,
- * read under RCU. It is built anew when an id, a logical id, a format or a mode has changed: who
- * changes one calls apic_map_changed(), and apic_map_update() once at the end of a batch. Where the
- * map has no answer (broadcasts, shorthands, LAPICs in mixed logical formats, two LAPICs that claim
- * one id) every LAPIC is asked whether it is meant; that is always right, and only slower.
+ * A message names its receivers in one of several ways (SDM vol 3, 10.6.2). Mostly the answer can
+ * be looked up: that is the map (apic_dest.h), read under RCU. It is built anew when an id, a
+ * logical id, a format or a mode has changed: who changes one calls apic_map_changed(), and
+ * apic_map_update() once at the end of a batch. Where the map has no answer (broadcasts,
+ * shorthands, LAPICs in mixed formats, two LAPICs that claim one id) every LAPIC is asked whether
+ * it is meant; that is always right, and only slower.
  */
 #include <linux/slab.h>
+#include "apic_dest.h"
 #include "lapic.h"
 
 #define DELIVERY(mode)	((mode) >> 8)
 
-enum logical_mode {
-	LOGICAL_NONE,		/* no LAPIC has a logical id */
-	LOGICAL_FLAT,
-	LOGICAL_CLUSTER,
-	LOGICAL_X2APIC,
-	LOGICAL_MIXED,		/* the map does not know: ask each */
-};
-
 struct apic_map {
 	struct rcu_head		rcu;
-	enum logical_mode	logical_mode;
-	bool			unique;		/* no two LAPICs have one id */
-	u32			n;		/* entries of by_id */
-	struct lapic		*logical[16][8];	/* flat: row 0; cluster: row = cluster */
-	struct lapic		*by_id[];
+	struct apic_table	table;
 };
 
-/* Up to 16 LAPICs that stand in a row, and which of them. */
-struct apic_slice {
-	struct lapic *const	*at;
-	unsigned long		mask;
-};
-
-/*
- * Is one LAPIC meant?
- */
-static bool logical_match_xapic(const struct lapic *a, u32 dest)
+/* What @a is addressed by just now; of another vCPU it is a snapshot. */
+static struct apic_address apic_address(const struct lapic *a)
 {
-	u32 id = lapic_reg(a, APIC_LDR) >> 24;
-
-	if (lapic_reg(a, APIC_DFR) == APIC_DFR_FLAT)
-		return id & dest & 0xff;
-	return (id >> 4) == (dest >> 4) && (id & dest & 0xf);
+	return (struct apic_address) {
+		.id	= lapic_id(a),
+		.x2apic	= lapic_x2apic(a),
+		.flat	= lapic_reg(a, APIC_DFR) == APIC_DFR_FLAT,
+		.ldr	= lapic_reg(a, APIC_LDR) >> 24,
+	};
 }
 
 static bool apic_match(const struct lapic *a, const struct apic_message *msg)
 {
-	u32 dest = msg->dest, ldr;
+	struct apic_address addr = apic_address(a);
 
-	if (!lapic_x2apic(a)) {
-		if (dest == 0xff)
-			return true;
-		return msg->logical ? logical_match_xapic(a, dest) : dest == lapic_id(a);
-	}
-	if (!msg->logical)
-		return dest == a->vcpu->id;
-	ldr = lapic_x2apic_ldr(a->vcpu->id);
-	return (ldr >> 16) == (dest >> 16) && (ldr & dest & 0xffff);
+	return apic_dest_match(&addr, msg->dest, msg->logical);
 }
 
 /*
@@ -83,56 +57,6 @@ static bool is_broadcast(struct kvm *kvm, const struct lapic *source,
 }
 
 /*
- * Look up in the map. False: it cannot tell. An empty slice means nobody.
- */
-static bool find_physical(const struct apic_map *map, u32 dest, struct apic_slice *out)
-{
-	if (!map->unique)
-		return false;
-	out->mask = 0;
-	if (dest < map->n) {
-		out->at = &map->by_id[dest];
-		out->mask = 1;
-	}
-	return true;
-}
-
-static bool find_logical(const struct apic_map *map, u32 dest, struct apic_slice *out)
-{
-	u32 first;
-
-	out->mask = 0;
-	switch (map->logical_mode) {
-	case LOGICAL_NONE:
-		return true;
-	case LOGICAL_FLAT:
-		out->at = map->logical[0];
-		out->mask = dest & 0xff;
-		return true;
-	case LOGICAL_CLUSTER:
-		out->at = map->logical[(dest >> 4) & 0xf];
-		out->mask = dest & 0xf;
-		return true;
-	case LOGICAL_X2APIC:
-		first = (dest >> 16) << 4;
-		if (first >= map->n)
-			return true;
-		out->at = &map->by_id[first];
-		out->mask = dest & 0xffff & (BIT_ULL(min(map->n - first, 16u)) - 1);
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool apic_find(const struct apic_map *map, const struct apic_message *msg,
-		      struct apic_slice *out)
-{
-	return msg->logical ? find_logical(map, msg->dest, out) :
-			      find_physical(map, msg->dest, out);
-}
-
-/*
  * Sending.
  */
 
@@ -145,8 +69,8 @@ static int add_result(int sum, int r)
 }
 
 /*
- * Lowest priority goes to one only. Which one is ours to say (10.6.2.4 leaves it open): by vector, so
- * that one source's interrupts stay on one vCPU.
+ * Lowest priority goes to one only. Which one is ours to say (10.6.2.4 leaves it open): by vector,
+ * so that one source's interrupts stay on one vCPU.
  */
 static struct lapic *pick_lowest(const struct apic_slice *slice, u8 vector)
 {
@@ -248,7 +172,7 @@ int apic_send(struct kvm *kvm, struct lapic *source, const struct apic_message *
 
 	rcu_read_lock();
 	map = rcu_dereference(to_x86_vm(kvm)->irqchip.map);
-	if (map && apic_find(map, msg, &slice))
+	if (map && apic_table_find(&map->table, msg->dest, msg->logical, &slice))
 		r = send_slice(&slice, msg);
 	else
 		r = send_search(kvm, source, msg, false);
@@ -261,7 +185,7 @@ struct lapic *apic_by_id(struct kvm *kvm, u32 id)
 {
 	struct apic_map *map = rcu_dereference(to_x86_vm(kvm)->irqchip.map);
 
-	return map && id < map->n ? map->by_id[id] : NULL;
+	return map && id < map->table.n ? map->table.by_id[id] : NULL;
 }
 
 struct kvm_vcpu *apic_id_to_vcpu(struct kvm *kvm, u32 apic_id)
@@ -277,54 +201,6 @@ struct kvm_vcpu *apic_id_to_vcpu(struct kvm *kvm, u32 apic_id)
 /*
  * Building.
  */
-static void map_add_id(struct apic_map *map, struct lapic *a)
-{
-	u32 id = lapic_id(a);
-
-	if (map->by_id[id])
-		map->unique = false;
-	else
-		map->by_id[id] = a;
-}
-
-static enum logical_mode logical_mode_of(const struct lapic *a)
-{
-	if (lapic_x2apic(a))
-		return LOGICAL_X2APIC;
-	return lapic_reg(a, APIC_DFR) == APIC_DFR_FLAT ? LOGICAL_FLAT : LOGICAL_CLUSTER;
-}
-
-/* An xAPIC's logical id may have any bits set; only those of one bit, used once, can be looked up. */
-static bool map_add_xapic_ldr(struct apic_map *map, struct lapic *a, enum logical_mode mode)
-{
-	u32 ldr = lapic_reg(a, APIC_LDR) >> 24;
-	u32 row = mode == LOGICAL_CLUSTER ? ldr >> 4 : 0;
-	u32 bits = mode == LOGICAL_CLUSTER ? ldr & 0xf : ldr;
-	struct lapic **slot;
-
-	if (!is_power_of_2(bits))
-		return !bits;
-	slot = &map->logical[row][__ffs(bits)];
-	if (*slot)
-		return false;
-	*slot = a;
-	return true;
-}
-
-static void map_add_logical(struct apic_map *map, struct lapic *a)
-{
-	enum logical_mode mode = logical_mode_of(a);
-
-	/* Without a logical id, or not enabled, it takes part in no logical destination. */
-	if (mode != LOGICAL_X2APIC && (!lapic_reg(a, APIC_LDR) || !lapic_enabled(a)))
-		return;
-	if (map->logical_mode == LOGICAL_NONE)
-		map->logical_mode = mode;
-	if (map->logical_mode != mode ||
-	    (mode != LOGICAL_X2APIC && !map_add_xapic_ldr(map, a, mode)))
-		map->logical_mode = LOGICAL_MIXED;
-}
-
 static bool takes_part(struct lapic *a)
 {
 	return a && (lapic_base(a) & MSR_IA32_APICBASE_ENABLE);
@@ -339,10 +215,10 @@ static struct apic_map *map_alloc(struct kvm *kvm)
 
 	kvm_for_each_vcpu(i, vcpu, kvm)
 		n = max_t(u32, n, vcpu->id + 1);
-	map = kvzalloc(struct_size(map, by_id, n), GFP_KERNEL_ACCOUNT);
+	map = kvzalloc(struct_size(map, table.by_id, n), GFP_KERNEL_ACCOUNT);
 	if (map) {
-		map->n = n;
-		map->unique = true;
+		map->table.n = n;
+		map->table.unique = true;
 	}
 	return map;
 }
@@ -351,18 +227,18 @@ static struct apic_map *map_alloc(struct kvm *kvm)
 static struct apic_map *map_build(struct kvm *kvm)
 {
 	struct apic_map *map = map_alloc(kvm);
+	struct apic_address addr;
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
 	if (!map)
 		return NULL;
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		struct lapic *a = to_lapic(vcpu);
-
-		if (!takes_part(a) || lapic_id(a) >= map->n)
+		if (!takes_part(to_lapic(vcpu)))
 			continue;
-		map_add_id(map, a);
-		map_add_logical(map, a);
+		addr = apic_address(to_lapic(vcpu));
+		if (addr.id < map->table.n)
+			apic_table_add(&map->table, to_lapic(vcpu), &addr);
 	}
 	return map;
 }

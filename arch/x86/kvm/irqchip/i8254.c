@@ -3,9 +3,9 @@
  * The i8254 timer: three counters at 1.193182 MHz behind ports 0x40 to 0x43, and the port 0x61 by
  * which counter 2 is gated and heard.
  *
- * Counters do not count: each remembers when it was loaded, and what it shows is worked out from the
- * time that has passed. Counter 0 alone does something by itself: an hrtimer says when its output
- * rises, and a work item then pulses GSI 0.
+ * Counters do not count: each remembers when it was loaded, and what it shows is worked out from
+ * the time that has passed. Counter 0 alone does something by itself: an hrtimer says when its
+ * output rises, and a work item then pulses GSI 0.
  *
  * Ticks that the guest is too slow for are not lost (unless KVM_REINJECT_CONTROL turns that off):
  * they are counted, and the next is sent when the guest has acknowledged the one before. The ack
@@ -84,7 +84,8 @@ static u16 current_count(const struct kvm_pit_channel_state *c)
 	u64 d = elapsed(c);
 	u32 rest;
 
-	div_u64_rem(c->mode == 3 ? 2 * d : d, c->count, &rest);	/* a square wave goes down by twos */
+	/* a square wave goes down by twos */
+	div_u64_rem(c->mode == 3 ? 2 * d : d, c->count, &rest);
 	return is_periodic(c) ? c->count - rest : c->count - d;
 }
 

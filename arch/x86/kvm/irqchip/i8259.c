@@ -4,9 +4,9 @@
  * and the edge/level control registers of the ISA bridge at 0x4d0.
  *
  * The state is struct kvm_pic_state itself, which is the chip's. Every change ends in
- * update_output(), which works out both INT lines; a vCPU whose LINT0 lets the i8259 through is then
- * woken. Acknowledgements that happen under the lock are gathered in ->acked, and their notifiers
- * called after it is released.
+ * update_output(), which works out both INT lines; a vCPU whose LINT0 lets the i8259 through is
+ * then woken. Acknowledgements that happen under the lock are gathered in ->acked, and their
+ * notifiers called after it is released.
  *
  * Reference: Intel 8259A data sheet.
  */
@@ -217,8 +217,8 @@ int i8259_acknowledge(struct kvm *kvm)
  */
 
 /*
- * ICW1 begins the initialization. Edges that wait and interrupts in service are forgotten; who waits
- * for their end must not wait for ever.
+ * ICW1 begins the initialization. Edges that wait and interrupts in service are forgotten; who
+ * waits for their end must not wait for ever.
  */
 static void write_icw1(struct i8259 *pic, int chip, u8 val)
 {

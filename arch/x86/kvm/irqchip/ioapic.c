@@ -6,9 +6,9 @@
  * then holds back (remote IRR) until the vector's EOI comes; if the pin is still high, it sends
  * again. A pin is high while any of its sources holds it high.
  *
- * A guest that ends such an interrupt without quieting its device would be interrupted for ever
- * and get nothing else done. After STORM_EOIS such rounds in a row the next one is put off a little,
- * as a real IOAPIC's slower bus would.
+ * A guest that ends such an interrupt without quieting its device would be interrupted for ever and
+ * get nothing else done. After STORM_EOIS such rounds in a row the next one is put off a little, as
+ * a real IOAPIC's slower bus would.
  *
  * Ack notifiers are called without the lock, since they may set pins.
  *
@@ -95,9 +95,8 @@ static bool pin_level(struct ioapic *io, unsigned int pin, int source, bool leve
  * @source: KVM_IRQ_SOURCE_*
  * @level: high or low
  *
- * Context: any but NMI.
- * Return: > 0 delivered; 0 coalesced: an edge on a pin that was high, a level that has been sent and
- * not been served; -1 masked, or nobody listens.
+ * Context: any but NMI. Return: > 0 delivered; 0 coalesced: an edge on a pin that was high, a level
+ * that has been sent and not been served; -1 masked, or nobody listens.
  */
 int ioapic_set_pin(struct kvm *kvm, unsigned int pin, int source, bool level)
 {
@@ -163,7 +162,8 @@ static void reinject_work(struct work_struct *work)
  * ioapic_eoi - a LAPIC has ended the service of @vector
  * @kvm: the VM
  * @vector: whose service has ended
- * @level: the vector was level-triggered, and the guest has not taken over telling us by directed EOI
+ * @level: the vector was level-triggered, and the guest has not taken over telling us by directed
+ * EOI
  *
  * Every pin of that vector is told, whoever its receiver is: so does the bus (SDM vol 3, 10.8.5).
  * Context: process context, irq_srcu is taken by the notifiers.
@@ -371,7 +371,8 @@ int ioapic_create(struct kvm *kvm)
 	for (pin = 0; pin < KVM_IOAPIC_NUM_PINS; pin++)
 		io->rte[pin] = RTE_MASKED;
 	refresh_vectors(io);
-	r = kvm_io_bus_register(kvm, KVM_BUS_MMIO, IO_APIC_DEFAULT_PHYS_BASE, IOAPIC_SPAN, &io->dev);
+	r = kvm_io_bus_register(kvm, KVM_BUS_MMIO, IO_APIC_DEFAULT_PHYS_BASE, IOAPIC_SPAN,
+				&io->dev);
 	if (r) {
 		kfree(io);
 		return r;

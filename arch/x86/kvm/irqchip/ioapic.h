@@ -21,7 +21,8 @@ struct ioapic {
 	u32			irr;		/* pins that are asserted */
 	u64			rte[KVM_IOAPIC_NUM_PINS];
 	unsigned long		sources[KVM_IOAPIC_NUM_PINS];	/* who holds the pin high */
-	u16			storm[KVM_IOAPIC_NUM_PINS];	/* EOIs in a row that found it high */
+	/* EOIs in a row that found it high */
+	u16			storm[KVM_IOAPIC_NUM_PINS];
 	DECLARE_BITMAP(vectors, 256);		/* in any RTE; read without the lock */
 	struct delayed_work	reinject;
 };
@@ -40,7 +41,8 @@ struct i8259 {
 	struct kvm_pic_state	chip[2];	/* master, slave */
 	unsigned long		sources[16];
 	bool			output;		/* INT of the master; read without the lock */
-	u16			acked;		/* pins whose ack notifiers wait for the lock's end */
+	/* pins whose ack notifiers wait for the lock's end */
+	u16			acked;
 	unsigned int		places;		/* on the bus; the last to go frees the whole */
 	struct i8259_ports	ports[I8259_PLACES];
 };

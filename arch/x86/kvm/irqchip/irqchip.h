@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The interrupt controllers of a PC: i8259 pair, IOAPIC, one LAPIC a vCPU, the i8254 timer, and MSI.
+ * The interrupt controllers of a PC: i8259 pair, IOAPIC, one LAPIC a vCPU, the i8254 timer, and
+ * MSI.
  *
- * A VM has all in the kernel (KVM_CREATE_IRQCHIP), only the LAPICs (split irqchip), or none. The mode is set once,
- * under kvm->lock, before the first vCPU, and read without a lock afterwards.
+ * A VM has all in the kernel (KVM_CREATE_IRQCHIP), only the LAPICs (split irqchip), or none. The
+ * mode is set once, under kvm->lock, before the first vCPU, and read without a lock afterwards.
  */
 #ifndef KVM_X86_IRQCHIP_H
 #define KVM_X86_IRQCHIP_H
@@ -26,13 +27,15 @@ enum x86_irqchip_mode {
 };
 
 struct x86_irqchip {
-	int			mode;		/* enum x86_irqchip_mode; smp_store_release when complete */
+	/* enum x86_irqchip_mode; smp_store_release when complete */
+	int			mode;
 	struct i8259		*pic;
 	struct ioapic		*ioapic;
 	struct i8254		*pit;
 	DECLARE_BITMAP(split_vectors, 256);	/* split: level-triggered ones of the routes */
 	u16			split_pins;	/* reserved routes for a user-space IOAPIC */
-	struct apic_map __rcu	*map;		/* from APIC id to vCPU: rebuilt once a batch of changes */
+	/* from APIC id to vCPU: rebuilt once a batch of changes */
+	struct apic_map __rcu	*map;
 	struct mutex		map_lock;	/* writers of map */
 	atomic_t		map_dirty;
 	u64			x2apic_format;	/* KVM_CAP_X2APIC_API flags */
@@ -70,7 +73,8 @@ long irqchip_vm_set_pit(struct kvm *kvm, struct kvm_arg *arg);
 long irqchip_vm_get_pit2(struct kvm *kvm, struct kvm_arg *arg);
 long irqchip_vm_set_pit2(struct kvm *kvm, struct kvm_arg *arg);
 long irqchip_vm_reinject(struct kvm *kvm, struct kvm_arg *arg);	/* KVM_REINJECT_CONTROL */
-int irqchip_route_set(struct kvm *kvm, struct kvm_irq_route *route, const struct kvm_irq_routing_entry *entry);
+int irqchip_route_set(struct kvm *kvm, struct kvm_irq_route *route,
+		      const struct kvm_irq_routing_entry *entry);
 int irqchip_signal_msi(struct kvm *kvm, const struct kvm_msi *msi);
 void irqchip_routing_changed(struct kvm *kvm);
 
@@ -80,7 +84,8 @@ void lapic_free(struct kvm_vcpu *vcpu);
 void lapic_reset(struct kvm_vcpu *vcpu, bool init);
 long lapic_vcpu_get(struct kvm_vcpu *vcpu, struct kvm_arg *arg);	/* KVM_GET_LAPIC */
 long lapic_vcpu_set(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
-int lapic_set_base(struct kvm_vcpu *vcpu, u64 value, bool host);	/* IA32_APIC_BASE: 0, or 1 for #GP */
+/* IA32_APIC_BASE: 0, or 1 for #GP */
+int lapic_set_base(struct kvm_vcpu *vcpu, u64 value, bool host);
 u64 lapic_get_tpr(struct kvm_vcpu *vcpu);		/* as CR8: 0 to 15 */
 void lapic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8);
 int lapic_x2apic_read(struct kvm_vcpu *vcpu, u32 msr, u64 *data);	/* 0, or 1 for #GP */
@@ -94,8 +99,9 @@ int lapic_mmio_read(struct kvm_vcpu *vcpu, gpa_t gpa, int len, void *val);
 int lapic_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa, int len, const void *val);
 
 /*
- * Interrupts of this vCPU. has: a vector is deliverable now as to TPR/PPR (of PIC and LAPIC; timers are delivered
- * into IRR first). take: acknowledge it, -1 if none. highest: the highest in IRR, for CR8 interception, -1 none.
+ * Interrupts of this vCPU. has: a vector is deliverable now as to TPR/PPR (of PIC and LAPIC; timers
+ * are delivered into IRR first). take: acknowledge it, -1 if none. highest: the highest in IRR, for
+ * CR8 interception, -1 none.
  */
 bool irqchip_has_interrupt(struct kvm_vcpu *vcpu);
 int irqchip_take_interrupt(struct kvm_vcpu *vcpu);
@@ -103,15 +109,22 @@ int irqchip_highest_irr(struct kvm_vcpu *vcpu);
 /* Fire timers that are due into IRR (or LVT): before each look for interrupts. */
 void irqchip_deliver_timers(struct kvm_vcpu *vcpu);
 bool irqchip_timer_pending(struct kvm_vcpu *vcpu);	/* something that would unblock the vCPU */
-void irqchip_vcpu_moved(struct kvm_vcpu *vcpu);		/* runs on another CPU now: hrtimers follow */
+/* runs on another CPU now: hrtimers follow */
+void irqchip_vcpu_moved(struct kvm_vcpu *vcpu);
 bool irqchip_nmi_from_pit(struct kvm_vcpu *vcpu);
 bool lapic_accepts_extint(struct kvm_vcpu *vcpu);
 
-/* INIT and SIPI: pending? Take them: resets the vCPU, starts it; call with vCPU loaded. 0 or -errno. */
+/*
+ * INIT and SIPI: pending? Take them: resets the vCPU, starts it; call with vCPU loaded. 0 or
+ * -errno.
+ */
 bool lapic_init_sipi_pending(struct kvm_vcpu *vcpu);
 int lapic_accept_init_sipi(struct kvm_vcpu *vcpu);
 
-/* What KVM_EXIT_IOAPIC_EOI reports (split irqchip), and the vector of the last SIPI (KVM_GET_VCPU_EVENTS). */
+/*
+ * What KVM_EXIT_IOAPIC_EOI reports (split irqchip), and the vector of the last SIPI
+ * (KVM_GET_VCPU_EVENTS).
+ */
 int lapic_pending_eoi_vector(struct kvm_vcpu *vcpu);
 u8 lapic_sipi_vector(struct kvm_vcpu *vcpu);
 void lapic_set_sipi_vector(struct kvm_vcpu *vcpu, u8 vector);
@@ -132,12 +145,16 @@ void vapic_tpr_accessed(struct kvm_vcpu *vcpu, bool write);
 long vapic_vcpu_set_addr(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 long vapic_vcpu_report_tpr(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 
-/* Send to all LAPICs that @msg addresses; returns > 0 delivered, 0 coalesced, -1 nobody. Any context but NMI. */
+/*
+ * Send to all LAPICs that @msg addresses; returns > 0 delivered, 0 coalesced, -1 nobody. Any
+ * context but NMI.
+ */
 int apic_send(struct kvm *kvm, struct lapic *source, const struct apic_message *msg);
 /* An id, a mode, or the set of vCPUs has changed: the map is out of date. */
 void apic_map_changed(struct kvm *kvm);
 /* The map is rebuilt if a change asked for it; after a batch of changes. May sleep. */
 void apic_map_update(struct kvm *kvm);
-struct kvm_vcpu *apic_id_to_vcpu(struct kvm *kvm, u32 apic_id);	/* for hypercalls; srcu or rcu held */
+/* for hypercalls; srcu or rcu held */
+struct kvm_vcpu *apic_id_to_vcpu(struct kvm *kvm, u32 apic_id);
 
 #endif /* KVM_X86_IRQCHIP_H */

@@ -438,7 +438,7 @@ static void base_mode_changed(struct lapic *a, u64 new)
 
 	if (new & X2APIC_ENABLE) {
 		lapic_reg_set(a, APIC_ID, id);
-		lapic_reg_set(a, APIC_LDR, lapic_x2apic_ldr(id));
+		lapic_reg_set(a, APIC_LDR, x2apic_ldr(id));
 	} else if (new & MSR_IA32_APICBASE_ENABLE) {
 		lapic_reg_set(a, APIC_ID, id << 24);
 		lapic_reg_set(a, APIC_LDR, 0);
@@ -498,7 +498,6 @@ void lapic_set_spiv(struct lapic *a, u32 val)
 	if (!on)	/* all LVT masks are set, and stay so (10.4.7.2) */
 		for (lvt = APIC_LVTT; lvt <= APIC_LVTERR; lvt += 0x10)
 			lapic_reg_set(a, lvt, lapic_reg(a, lvt) | APIC_LVT_MASKED);
-	apic_map_changed(a->vcpu->kvm);
 	kvm_request(a->vcpu, KVM_REQ_EVENT);
 }
 
@@ -536,7 +535,7 @@ static void reset_registers(struct lapic *a, bool init)
 	memset(a->regs, 0, APIC_SELF_IPI + 0x10);
 	if (lapic_x2apic(a)) {
 		lapic_reg_set(a, APIC_ID, vcpu->id);
-		lapic_reg_set(a, APIC_LDR, lapic_x2apic_ldr(vcpu->id));
+		lapic_reg_set(a, APIC_LDR, x2apic_ldr(vcpu->id));
 	} else {
 		lapic_reg_set(a, APIC_ID, init ? id : vcpu->id << 24);
 		lapic_reg_set(a, APIC_DFR, APIC_DFR_FLAT);

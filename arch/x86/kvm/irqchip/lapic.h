@@ -7,7 +7,7 @@
  *   IRR, TMR      anyone, by atomic bit operations; a sender sets TMR first, then IRR
  *   init_sipi     anyone, by atomic bit operations
  *   timer.pending set by the timer's interrupt, cleared by the vCPU's thread
- *   all the rest  the vCPU's own thread (vcpu->mutex); senders read ID, LDR, DFR, LVT0 as a snapshot
+ *   all the rest  the vCPU's own thread (vcpu->mutex); senders glance at ID, LDR, DFR, LVT0
  */
 #ifndef KVM_X86_LAPIC_H
 #define KVM_X86_LAPIC_H
@@ -15,6 +15,7 @@
 #include <linux/hrtimer.h>
 #include <asm/apicdef.h>
 #include "../x86.h"
+#include "apic_dest.h"
 #include "../trace.h"
 
 #define LAPIC_LVT_TIMER_MODE	(APIC_LVT_TIMER_PERIODIC | APIC_LVT_TIMER_TSCDEADLINE)
@@ -39,7 +40,8 @@ struct lapic {
 	bool			irr_pending;	/* false: IRR is known to be empty */
 	s16			isr_highest;	/* highest vector in service, -1 none */
 	u16			isr_count;
-	int			eoi_vector;	/* split irqchip: what user space's IOAPIC must be told */
+	/* split irqchip: what user space's IOAPIC must be told */
+	int			eoi_vector;
 	s16			user_vector;	/* split irqchip: from KVM_INTERRUPT, -1 none */
 	unsigned long		init_sipi;
 	u8			sipi_vector;
@@ -92,12 +94,6 @@ static inline bool lapic_enabled(const struct lapic *a)
 static inline u32 lapic_id(const struct lapic *a)
 {
 	return lapic_x2apic(a) ? a->vcpu->id : lapic_reg(a, APIC_ID) >> 24;
-}
-
-/* Logical id of x2APIC mode: cluster in the high half, a bit in the low (SDM vol 3, 10.12.10.2). */
-static inline u32 lapic_x2apic_ldr(u32 id)
-{
-	return (id >> 4) << 16 | BIT(id & 15);
 }
 
 /* lapic.c */

@@ -150,7 +150,8 @@ static const struct reg_row reg_rows[] = {
 	ROW(APIC_ESR)		= { XR | XW | MR | MW, 0, write_esr },
 	ROW(APIC_ICR)		= { XR | XW | MR | MW, ICR_WRITABLE, write_icr },
 	ROW(APIC_ICR2)		= { XR | XW, 0xff000000 },
-	ROW(APIC_LVTT)		= { XR | XW | MR | MW, LVT_COMMON | LAPIC_LVT_TIMER_MODE, write_lvtt },
+	ROW(APIC_LVTT)          = { XR | XW | MR | MW, LVT_COMMON | LAPIC_LVT_TIMER_MODE,
+				    write_lvtt },
 	ROW(APIC_LVTTHMR)	= { XR | XW | MR | MW, LVT_DELIVERY, write_lvt },
 	ROW(APIC_LVTPC)		= { XR | XW | MR | MW, LVT_DELIVERY, write_lvt },
 	ROW(APIC_LVT0)		= { XR | XW | MR | MW, LVT_PIN, write_lvt },
@@ -302,7 +303,10 @@ int lapic_x2apic_write(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 		lapic_reg_set(a, APIC_ICR2, data >> 32);
 		data = (u32)data & ~APIC_ICR_BUSY;
 	}
-	/* So with the status bits of an LVT: read-only, not reserved. Linux writes back all it has read. */
+	/*
+	 * So with the status bits of an LVT: read-only, not reserved. Linux writes back all it has
+	 * read.
+	 */
 	if (reg >= APIC_LVTT && reg <= APIC_LVTERR)
 		data &= ~(u64)LVT_STATUS;
 	if (data & ~(u64)row->writable)
@@ -349,7 +353,7 @@ static int fix_x2apic_ids(struct lapic *a, struct kvm_lapic_state *s)
 	if (wide_ids(a->vcpu->kvm) && *state_reg(s, APIC_ID) != id)
 		return -EINVAL;
 	*state_reg(s, APIC_ID) = id;
-	*state_reg(s, APIC_LDR) = lapic_x2apic_ldr(id);
+	*state_reg(s, APIC_LDR) = x2apic_ldr(id);
 	return 0;
 }
 

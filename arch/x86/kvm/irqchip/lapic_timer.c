@@ -98,7 +98,8 @@ static void start_counting(struct lapic *a, u32 first)
 	u64 ns = count_to_ns(a, first);
 
 	if (timer_mode(a) == APIC_LVT_TIMER_PERIODIC) {
-		a->timer.period = max_t(u64, count_to_ns(a, lapic_reg(a, APIC_TMICT)), MIN_PERIOD_NS);
+		a->timer.period = max_t(u64, count_to_ns(a, lapic_reg(a, APIC_TMICT)),
+					MIN_PERIOD_NS);
 		if (first == lapic_reg(a, APIC_TMICT))
 			ns = a->timer.period;
 	}

@@ -6,8 +6,8 @@
  * the LAPICs' address range that says receiver and vector (SDM vol 3, 10.11). All three can be
  * delivered in any context, so that an irqfd needs no work queue.
  *
- * With a user-space IOAPIC (split irqchip) the routes of GSIs below split_pins are its entries. From
- * those that are level-triggered comes the bitmap of vectors whose EOI user space must see.
+ * With a user-space IOAPIC (split irqchip) the routes of GSIs below split_pins are its entries.
+ * From those that are level-triggered comes the bitmap of vectors whose EOI user space must see.
  */
 #include <linux/bitfield.h>
 #include "ioapic.h"
@@ -35,6 +35,7 @@ static bool msi_valid(struct kvm *kvm, u32 address_hi)
 
 static struct apic_message decode(struct kvm *kvm, const struct kvm_msi_msg *msi)
 {
+	const u32 lowest = MSI_REDIRECT | MSI_LOGICAL;
 	u32 wide = wide_dest(kvm) ? msi->address_hi & ~0xff : 0;
 
 	return (struct apic_message) {
@@ -44,8 +45,11 @@ static struct apic_message decode(struct kvm *kvm, const struct kvm_msi_msg *msi
 		.logical	= msi->address_lo & MSI_LOGICAL,
 		.level		= msi->data & MSI_LEVEL,
 		.assert		= msi->data & MSI_ASSERT,
-		/* The hint makes a logical message lowest-priority; a physical one has one receiver. */
-		.msi_redir_hint	= (msi->address_lo & MSI_REDIRECT) && (msi->address_lo & MSI_LOGICAL),
+		/*
+		 * The hint makes a logical message lowest-priority; a physical one has one
+		 * receiver.
+		 */
+		.msi_redir_hint	= (msi->address_lo & lowest) == lowest,
 	};
 }
 
@@ -54,7 +58,10 @@ static int msi_send(struct kvm *kvm, const struct kvm_msi_msg *msi)
 	struct apic_message msg = decode(kvm, msi);
 
 	trace_kvm_msi_set_irq(msi->address_lo | (u64)msi->address_hi << 32, msi->data);
-	/* A message has no low level to send; user space's level-triggered ones come without bit 14. */
+	/*
+	 * A message has no low level to send; user space's level-triggered ones come without bit
+	 * 14.
+	 */
 	msg.assert = true;
 	return apic_send(kvm, NULL, &msg);
 }

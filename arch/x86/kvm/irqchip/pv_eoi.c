@@ -49,7 +49,9 @@ static bool eoi_is_plain(struct lapic *a)
 	       !irqchip_eoi_wanted(a->vcpu->kvm, a->isr_highest);
 }
 
-/* Also undoes what was done for an entry that did not come about, when an interrupt has come since. */
+/*
+ * Also undoes what was done for an entry that did not come about, when an interrupt has come since.
+ */
 void lapic_pv_eoi_before_entry(struct kvm_vcpu *vcpu)
 {
 	struct x86_pv *pv = &to_x86(vcpu)->pv;

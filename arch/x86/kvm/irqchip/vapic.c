@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Help for a VMM that patches a guest's TPR accesses (KVM_SET_VAPIC_ADDR, KVM_TPR_ACCESS_REPORTING).
+ * Help for a VMM that patches a guest's TPR accesses (KVM_SET_VAPIC_ADDR,
+ * KVM_TPR_ACCESS_REPORTING).
  *
- * Old 32-bit Windows writes the TPR at every change of its interrupt level. The VMM is told of each access, patches the
- * instruction into a call of its own code, and that code keeps the TPR in a word of guest memory, which we read after
- * an exit and write before an entry: TPR, highest vector in service, highest requested, a byte each (bits 7:0, 15:8,
- * 31:24).
+ * Old 32-bit Windows writes the TPR at every change of its interrupt level. The VMM is told of each
+ * access, patches the instruction into a call of its own code, and that code keeps the TPR in a
+ * word of guest memory, which we read after an exit and write before an entry: TPR, highest vector
+ * in service, highest requested, a byte each (bits 7:0, 15:8, 31:24).
  */
 #include <kvm/guest_access.h>
 #include "lapic.h"

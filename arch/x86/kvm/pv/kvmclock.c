@@ -2,14 +2,14 @@
 /*
  * kvmclock: the VM's clock, and the page by which a guest reads it without an exit.
  *
- * The VM's clock is CLOCK_MONOTONIC_RAW plus an offset, 0 when the VM is made. A vCPU's page holds one
- * moment as (guest TSC, VM clock) and the TSC's rate; the guest works out "now" from it.
+ * The VM's clock is CLOCK_MONOTONIC_RAW plus an offset, 0 when the VM is made. A vCPU's page holds
+ * one moment as (guest TSC, VM clock) and the TSC's rate; the guest works out "now" from it.
  *
- * While the host itself runs on its TSC and all TSCs of the VM agree, every page is made from one and
- * the same moment, the master's: then a guest gets the same time from all pages, and they say so by the
- * stable bit. The moment is taken once and kept as long as the conditions last: taking it anew
- * would move the clock by what the TSC's rate was rounded by. Without it each vCPU has a moment of its
- * own, and the guest takes care that its time does not go back.
+ * While the host itself runs on its TSC and all TSCs of the VM agree, every page is made from one
+ * and the same moment, the master's: then a guest gets the same time from all pages, and they say
+ * so by the stable bit. The moment is taken once and kept as long as the conditions last: taking it
+ * anew would move the clock by what the TSC's rate was rounded by. Without it each vCPU has a
+ * moment of its own, and the guest takes care that its time does not go back.
  *
  * A page is written with its version odd meanwhile, so that a reader notices (asm/pvclock-abi.h).
  */
@@ -151,8 +151,8 @@ static int write_page(struct kvm_vcpu *vcpu, struct x86_kvmclock *k,
 }
 
 /*
- * "You were stopped" is for the guest to clear; and the version goes on from what is there, which may
- * be another VMM's.
+ * "You were stopped" is for the guest to clear; and the version goes on from what is there, which
+ * may be another VMM's.
  */
 static u8 take_over_page(struct kvm_vcpu *vcpu, struct x86_kvmclock *k)
 {
@@ -266,8 +266,8 @@ void kvmclock_master_update(struct kvm *kvm)
 }
 
 /*
- * The host's clock source changes. The notifier runs inside the timekeeper's lock, where nothing may be
- * woken: from there it goes by irq_work to a work item.
+ * The host's clock source changes. The notifier runs inside the timekeeper's lock, where nothing
+ * may be woken: from there it goes by irq_work to a work item.
  */
 static void source_changed_work(struct work_struct *work)
 {
@@ -375,7 +375,8 @@ int kvmclock_msr_set(struct kvm_vcpu *vcpu, u64 data, bool old_msr, bool host)
 }
 
 /**
- * kvmclock_wall_msr_set - MSR_KVM_WALL_CLOCK(_NEW): write the wall-clock time of the VM clock's zero
+ * kvmclock_wall_msr_set - MSR_KVM_WALL_CLOCK(_NEW): write the wall-clock time of the VM clock's
+ * zero
  * @vcpu: srcu held
  * @data: guest physical address
  *

@@ -137,7 +137,9 @@ static long hc_poll_irq(struct kvm_vcpu *vcpu, const struct hypercall *h)
 	return 0;		/* the exit was all it is for */
 }
 
-/* The CPU goes to the vCPU that holds what the caller waits for, if that is ready and not running. */
+/*
+ * The CPU goes to the vCPU that holds what the caller waits for, if that is ready and not running.
+ */
 static void yield_to_apic(struct kvm_vcpu *vcpu, u32 apic_id)
 {
 	struct kvm_vcpu *target = apic_id_to_vcpu(vcpu->kvm, apic_id);
@@ -168,7 +170,10 @@ static long hc_sched_yield(struct kvm_vcpu *vcpu, const struct hypercall *h)
 	return 0;
 }
 
-/* a0, a1: a bitmap of APIC ids from a2 on, as wide as two registers; a3: ICR. Returns how many got it. */
+/*
+ * a0, a1: a bitmap of APIC ids from a2 on, as wide as two registers; a3: ICR. Returns how many got
+ * it.
+ */
 static long hc_send_ipi(struct kvm_vcpu *vcpu, const struct hypercall *h)
 {
 	unsigned int width = h->wide ? 64 : 32, half, bit;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Paravirtual services: what a guest that knows it runs on KVM may ask for. Each is a file of this room, a bit of
- * the CPUID leaf KVM_CPUID_FEATURES (reported only when the file is there) and an MSR or a hypercall.
+ * Paravirtual services: what a guest that knows it runs on KVM may ask for. Each is a file of this
+ * room, a bit of the CPUID leaf KVM_CPUID_FEATURES (reported only when the file is there) and an
+ * MSR or a hypercall.
  */
 #ifndef KVM_X86_PV_H
 #define KVM_X86_PV_H
@@ -38,7 +39,8 @@ extern const u32 pv_msrs[];	/* the numbers, for KVM_GET_MSR_INDEX_LIST */
 extern const unsigned int pv_nr_msrs;
 
 /* Hypercall by registers; returns the value for RAX. @handled false: KVM_ENOSYS. */
-long pv_hypercall(struct kvm_vcpu *vcpu, unsigned long nr, unsigned long a0, unsigned long a1, unsigned long a2,
+long pv_hypercall(struct kvm_vcpu *vcpu, unsigned long nr, unsigned long a0, unsigned long a1,
+		  unsigned long a2,
 		  unsigned long a3, bool op_64_bit);
 
 int pv_steal_msr_set(struct kvm_vcpu *vcpu, u64 data);	/* 0, or 1 for #GP */

@@ -4,8 +4,9 @@
  *
  * The guest gives us a struct kvm_steal_time in its memory. When the vCPU is put away we set
  * "preempted" there; another vCPU that wants its TLB flushed may then set KVM_VCPU_FLUSH_TLB in the
- * same byte, by an atomic operation that expects "preempted", instead of sending an IPI. So the byte
- * is taken back by an atomic exchange, before the next entry, and the flush done if it was asked for.
+ * same byte, by an atomic operation that expects "preempted", instead of sending an IPI. So the
+ * byte is taken back by an atomic exchange, before the next entry, and the flush done if it was
+ * asked for.
  */
 #include <linux/sched.h>
 #include <linux/uaccess.h>
@@ -42,7 +43,8 @@ int pv_steal_msr_set(struct kvm_vcpu *vcpu, u64 data)
 	pv->steal.usable = false;
 	if (!(data & KVM_MSR_ENABLED))
 		return 0;
-	pv->steal.usable = !kvm_gpa_cache_init(vcpu->kvm, &pv->steal.page, data & KVM_STEAL_VALID_BITS,
+	pv->steal.usable = !kvm_gpa_cache_init(vcpu->kvm, &pv->steal.page,
+					       data & KVM_STEAL_VALID_BITS,
 					       sizeof(struct kvm_steal_time));
 	pv->steal.last = current->sched_info.run_delay;
 	kvm_request(vcpu, KVM_REQ_STEAL_UPDATE);
@@ -111,8 +113,8 @@ void pv_steal_update(struct kvm_vcpu *vcpu)
  * pv_steal_put - the vCPU is put away: it does not run, tell the others
  * @vcpu: being put away
  *
- * Context: preemption off, so nothing may fault: a page that is not there is left alone. Then nobody
- * takes this vCPU for preempted, and they send their IPIs.
+ * Context: preemption off, so nothing may fault: a page that is not there is left alone. Then
+ * nobody takes this vCPU for preempted, and they send their IPIs.
  */
 void pv_steal_put(struct kvm_vcpu *vcpu)
 {
