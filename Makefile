@@ -29,15 +29,17 @@ $(single):
 	$(KMAKE) $@
 
 # Beside the distribution's modules, not over them: depmod prefers updates/.
+release	= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+updates	= $(INSTALL_MOD_PATH)/lib/modules/$(release)/updates
+depmod	= PATH=$$PATH:/sbin:/usr/sbin depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $(release)
+
 modules_install: modules
-	$(KMAKE) modules_install INSTALL_MOD_DIR=updates
+	$(KMAKE) modules_install INSTALL_MOD_DIR=updates INSTALL_MOD_STRIP=1
+	$(depmod)
 
 modules_uninstall:
-	@set -e; release=$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h); \
-	rm -fv $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm.ko \
-	       $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm-amd.ko \
-	       $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/kvm-intel.ko; \
-	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$release
+	rm -fv $(updates)/kvm.ko $(updates)/kvm-amd.ko $(updates)/kvm-intel.ko
+	$(depmod)
 
 # What the targets below need of this machine; installs it when it is lacking.
 setup:
