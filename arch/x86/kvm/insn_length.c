@@ -29,10 +29,14 @@ static struct insn_length *slot_of(struct kvm_vcpu *vcpu, u64 linear)
 	return &to_x86(vcpu)->lengths[hash_64(linear, INSN_LENGTH_BITS)];
 }
 
-/* What gives the same bytes at the same address another meaning. */
+/* What gives the same bytes at the same address another meaning: CS.D is the default of operand and address sizes. */
 static u8 mode_of(struct kvm_vcpu *vcpu, bool wide)
 {
-	return wide | x86_is_paging(vcpu) << 1 | vcpu->as_id << 2;
+	struct kvm_segment cs = { 0 };
+
+	if (!wide)
+		x86_cold(get_segment)(vcpu, &cs, SEG_CS);
+	return wide | x86_is_paging(vcpu) << 1 | vcpu->as_id << 2 | cs.db << 3;
 }
 
 /**
