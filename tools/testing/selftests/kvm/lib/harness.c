@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -73,6 +74,14 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 	say(head, fmt, ap);
 	va_end(ap);
 	_exit(EXIT_FAIL);
+}
+
+uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 }
 
 int in_child(void (*body)(void *), void *arg)

@@ -92,6 +92,9 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 			     strerror(errno), #err);			\
 	} while (0)
 
+/* A clock for tests that go on for so long, whatever the machine gets done meanwhile. */
+uint64_t now_ms(void);
+
 /* Run in a child; gives what waitpid() reports. The child's own fail() makes the status 1. */
 int in_child(void (*body)(void *), void *arg);
 

@@ -212,10 +212,7 @@ TEST(stable_bit)
 	expect_eq(!!(kvm_cap(KVM_CAP_ADJUST_CLOCK) & KVM_CLOCK_TSC_STABLE), 1);
 }
 
-/*
- * ---- several vCPUs
- * --------------------------------------------------------------------------------------------
- */
+/* ---- several vCPUs --------------------------------------------------------------------------- */
 
 static uint64_t latest;
 static uint32_t running, went_back;
@@ -266,10 +263,7 @@ TEST(monotonic_across_vcpus)
 		note("the host's TSC is not its clock: nothing was promised");
 }
 
-/*
- * ---- from user space
- * ------------------------------------------------------------------------------------------
- */
+/* ---- from user space ------------------------------------------------------------------------- */
 
 static void guest_reads_clock(void)
 {

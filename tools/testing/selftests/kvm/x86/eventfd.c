@@ -38,10 +38,7 @@ static uint64_t take_event(int fd)
 	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
 }
 
-/*
- * ---- irqfd --------------------------------------------------------------------------------------
- * --------------
- */
+/* ---- irqfd ----------------------------------------------------------------------------------- */
 
 static int try_irqfd(struct vm *vm, int fd, uint32_t gsi, uint32_t flags, int resample)
 {
@@ -187,10 +184,7 @@ TEST(irqfd_resample)
 	must(try_irqfd(vm, fd, 12, KVM_IRQFD_FLAG_DEASSIGN, 0));
 }
 
-/*
- * ---- MSI and routing
- * ------------------------------------------------------------------------------------------
- */
+/* ---- MSI and routing ------------------------------------------------------------------------- */
 
 static int signal_msi(struct vm *vm, uint32_t addr, uint32_t data)
 {
@@ -320,10 +314,7 @@ TEST(bad_gsi_routing)
 	must(set_routes(vm, &r));
 }
 
-/*
- * ---- split irqchip
- * --------------------------------------------------------------------------------------------
- */
+/* ---- split irqchip --------------------------------------------------------------------------- */
 
 static void on_split(struct trap_frame *f)
 {
@@ -393,10 +384,7 @@ TEST(split_irqchip_pic)
 	expect_errno(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), EEXIST);
 }
 
-/*
- * ---- ioeventfd
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- ioeventfd ------------------------------------------------------------------------------- */
 
 static int try_ioeventfd(struct vm *vm, int fd, uint64_t addr, uint32_t len, uint64_t match,
 			 uint32_t flags)
@@ -484,10 +472,7 @@ TEST(bad_ioeventfds)
 	must(try_ioeventfd(vm, fd, MMIO, 4, 7, match | KVM_IOEVENTFD_FLAG_DEASSIGN));
 }
 
-/*
- * ---- coalesced MMIO
- * -------------------------------------------------------------------------------------------
- */
+/* ---- coalesced MMIO -------------------------------------------------------------------------- */
 
 static void guest_writes_zone(void)
 {

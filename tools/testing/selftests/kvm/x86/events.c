@@ -152,10 +152,7 @@ TEST(bad_control_registers_fault)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/*
- * ---- stepping over instructions
- * -------------------------------------------------------------------------------
- */
+/* ---- stepping over instructions -------------------------------------------------------------- */
 
 /* Call code that ends in RET and clobbers what CPUID does. */
 static uint32_t call_cpuid(uint64_t code, uint32_t leaf)
@@ -211,10 +208,7 @@ TEST(cpuid_lengths)
 		}
 }
 
-/*
- * ---- delivery that faults
- * -------------------------------------------------------------------------------------
- */
+/* ---- delivery that faults -------------------------------------------------------------------- */
 
 static uint32_t hits[256];
 
@@ -335,10 +329,7 @@ TEST(double_fault)
 	expect_eq(vm->vcpu[0].sync, VEC_DF);
 }
 
-/*
- * ---- interrupts from user space
- * -------------------------------------------------------------------------------
- */
+/* ---- interrupts from user space -------------------------------------------------------------- */
 
 static void guest_takes_interrupts(void)
 {
@@ -465,10 +456,7 @@ TEST(nmi_after_halt)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/*
- * ---- ring 3 -------------------------------------------------------------------------------------
- * --------------
- */
+/* ---- ring 3 ---------------------------------------------------------------------------------- */
 
 static uint8_t user_stack[SZ_4K] __attribute__((aligned(16)));
 static volatile uint64_t user_rip;

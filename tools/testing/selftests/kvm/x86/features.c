@@ -16,7 +16,7 @@ static int enable(struct vm *vm, uint32_t cap, uint64_t arg)
 	return ioctl(vm->fd, KVM_ENABLE_CAP, &e);
 }
 
-/* ---- KVM_SET_GUEST_DEBUG (KVM API 4.87) ------------------------------------------------------- */
+/* ---- KVM_SET_GUEST_DEBUG (KVM API 4.87) ------------------------------------------------------ */
 
 /* Three instructions of known length between two labels. */
 extern const char debug_start[], debug_second[], debug_third[], debug_end[];
@@ -143,7 +143,7 @@ TEST(bad_guest_debug)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- MSRs of user space (KVM API 4.97, 7.23) --------------------------------------- */
+/* ---- MSRs of user space (KVM API 4.97, 7.23) ------------------------------------------------- */
 
 #define UNKNOWN_MSR	0x4b000000
 #define FILTERED_MSR	0xc0000082	/* LSTAR */
@@ -240,7 +240,7 @@ TEST(bad_msr_filters)
 	expect_errno(enable(vm, KVM_CAP_X86_USER_SPACE_MSR, 1 << 9), EINVAL);
 }
 
-/* ---- registers in the run page (KVM API 5, kvm_valid_regs and kvm_dirty_regs) ----------------- */
+/* ---- registers in the run page (KVM API 5, kvm_valid_regs and kvm_dirty_regs) ---------------- */
 
 static void guest_counts(void)
 {
@@ -300,7 +300,7 @@ TEST(sregs2)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- paravirtual services (cpuid.rst, msr.rst, hypercalls.rst) -------------------------------- */
+/* ---- paravirtual services (cpuid.rst, msr.rst, hypercalls.rst) ------------------------------- */
 
 #define HC_UNKNOWN	0x4321
 #define HC_KICK_CPU	5
@@ -408,7 +408,7 @@ TEST(pv_eoi)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void guest_who_is_bsp(void)
 {

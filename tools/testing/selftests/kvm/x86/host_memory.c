@@ -105,11 +105,12 @@ TEST(memory_changes_under_running_vcpus)
 {
 	struct vm *vm = vm_new(0);
 	uint8_t *host = vm_add_slot(vm, SLOT_GPA, 2 * SZ_64K, 0);
+	uint64_t end = now_ms() + 5000;
 	int i, cpu;
 
 	for (cpu = 0; cpu < 2; cpu++)
 		vcpu_run_async(vcpu_start(vm, cpu, guest_reader));
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 200 && (i < 10 || now_ms() < end); i++) {
 		for (cpu = 0; cpu < 2; cpu++)
 			*(uint64_t *)(host + 4 * SZ_4K * cpu) = MARK;
 		usleep(500);
@@ -118,6 +119,7 @@ TEST(memory_changes_under_running_vcpus)
 		else
 			map_again(host, 2 * SZ_64K, PROT_READ | PROT_WRITE);
 	}
+	note("%d rounds", i);
 	/*
 	 * Pages given back are not written again through a forgotten mapping: what is new is all
 	 * zero or the mark.

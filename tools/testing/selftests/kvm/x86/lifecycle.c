@@ -96,10 +96,7 @@ TEST(vcpu_info_files)
 	expect(!strcmp(link, "anon_inode:kvm-vcpu:0"));
 }
 
-/*
- * ---- what ends KVM_RUN
- * ---------------------------------------------------------------------------------------
- */
+/* ---- what ends KVM_RUN ----------------------------------------------------------------------- */
 
 TEST(immediate_exit)
 {
@@ -210,10 +207,7 @@ TEST(signal_mask)
 	must(ioctl(vm->vcpu[0].fd, KVM_SET_SIGNAL_MASK, NULL));
 }
 
-/*
- * ---- halt and MP state
- * ----------------------------------------------------------------------------------------
- */
+/* ---- halt and MP state ----------------------------------------------------------------------- */
 
 TEST(hlt_without_irqchip)
 {
@@ -256,10 +250,7 @@ TEST(bad_mp_state)
 	expect_exit(vm_run(vm), KVM_EXIT_HLT);
 }
 
-/*
- * ---- other processes
- * ------------------------------------------------------------------------------------------
- */
+/* ---- other processes ------------------------------------------------------------------------- */
 
 static void use_from_child(void *arg)
 {
@@ -342,10 +333,7 @@ TEST(killed_while_running)
 	}
 }
 
-/*
- * ---- descriptors closed in any order
- * --------------------------------------------------------------------------
- */
+/* ---- descriptors closed in any order --------------------------------------------------------- */
 
 enum { F_VM, F_VCPU0, F_VCPU1, F_STATS, F_COUNT };
 
@@ -475,7 +463,7 @@ TEST(one_vcpu_two_threads)
 	expect_eq(vm->vcpu[0].sync, 400);
 }
 
-/* ---- many at once ----------------------------------------------------------------------------- */
+/* ---- many at once ---------------------------------------------------------------------------- */
 
 static void live_and_die(void *arg)
 {

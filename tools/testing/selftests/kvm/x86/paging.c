@@ -194,7 +194,7 @@ TEST(five_levels)
 	expect_none(vm, 6UL << 48 | 0x807abc);
 }
 
-/* ---- emulated accesses through the guest's tables --------------------------------------------- */
+/* ---- emulated accesses through the guest's tables -------------------------------------------- */
 
 #define WINDOW		0xd0200000UL
 

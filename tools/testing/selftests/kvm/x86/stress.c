@@ -43,19 +43,7 @@ static void expect_kvm_works(void)
 	vm_free(vm);
 }
 
-/* Milliseconds. */
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/*
- * ---- the run page
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- the run page ---------------------------------------------------------------------------- */
 
 static volatile int stop;
 
@@ -100,11 +88,11 @@ static void guest_does_everything(void)
 TEST(run_page_scribbled)
 {
 	struct vm *vm = vm_start(guest_does_everything);
-	uint64_t end = now() + 3000;
+	uint64_t end = now_ms() + 3000;
 	pthread_t other;
 
 	pthread_create(&other, NULL, scribble, vm->run);
-	while (now() < end)
+	while (now_ms() < end)
 		vcpu_try_run(&vm->vcpu[0]);
 	stop = 1;
 	pthread_join(other, NULL);
@@ -119,11 +107,11 @@ TEST(run_page_scribbled_with_interrupts)
 {
 	struct vm *vm = vm_start(guest_does_everything);
 	struct kvm_interrupt irq = { .irq = 0x40 };
-	uint64_t end = now() + 2000;
+	uint64_t end = now_ms() + 2000;
 	pthread_t other;
 
 	pthread_create(&other, NULL, scribble, vm->run);
-	while (now() < end) {
+	while (now_ms() < end) {
 		vcpu_try_run(&vm->vcpu[0]);
 		ioctl(vm->vcpu[0].fd, KVM_INTERRUPT, &irq);
 		ioctl(vm->vcpu[0].fd, KVM_NMI, 0);
@@ -133,10 +121,7 @@ TEST(run_page_scribbled_with_interrupts)
 	expect_kvm_works();
 }
 
-/*
- * ---- the memory map
- * -------------------------------------------------------------------------------------------
- */
+/* ---- the memory map -------------------------------------------------------------------------- */
 
 #define REGION		(4UL << 20)
 #define SLOTS		4
@@ -170,13 +155,13 @@ TEST_LIMIT(slots_change_under_vcpus, 60)
 	const uint64_t size = REGION / SLOTS;
 	static uint64_t bitmap[REGION / SZ_4K / 64];
 	struct kvm_dirty_log log = { .dirty_bitmap = bitmap };
-	uint64_t end = now() + 4000;
+	uint64_t end = now_ms() + 4000;
 	int i, present[SLOTS] = { 0 };
 
 	for (i = 0; i < 3; i++)
 		pthread_create(&vcpu_start(vm, i, guest_walks)->thread, NULL, run_through_mmio,
 			       &vm->vcpu[i]);
-	while (now() < end) {
+	while (now_ms() < end) {
 		int s = rnd() % SLOTS;
 		uint32_t flags = rnd() % 3 ? 0 : KVM_MEM_LOG_DIRTY_PAGES;
 
@@ -208,10 +193,7 @@ TEST_LIMIT(slots_change_under_vcpus, 60)
 	expect_kvm_works();
 }
 
-/*
- * ---- nonsense
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- nonsense -------------------------------------------------------------------------------- */
 
 /* Every number of KVM's space, each direction and a few sizes, with pointers good and bad. */
 static void fuzz(int fd, unsigned int rounds)
