@@ -229,7 +229,10 @@ void svm_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked)
 	svm_intercept(svm, INTERCEPT_IRET, masked);
 }
 
-/* After an exit: our TF goes, the guest's own stays. */
+/*
+ * After an exit: our TF goes, the guest's own stays. The exit may have come before the step was
+ * made, by a host interrupt: then the window is to be asked for again.
+ */
 void svm_nmi_step_end(struct vcpu_svm *svm)
 {
 	svm->nmi_stepped = false;
@@ -237,6 +240,7 @@ void svm_nmi_step_end(struct vcpu_svm *svm)
 		return;
 	step_end(svm);
 	svm->nmi_stepped = true;
+	kvm_request(&svm->x86.vcpu, KVM_REQ_EVENT);
 }
 
 /*
