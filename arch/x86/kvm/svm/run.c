@@ -159,7 +159,8 @@ static noinline void machine_check(void)
 		.flags	= X86_EFLAGS_IF,
 	};
 
-	do_machine_check(&regs);
+	if (IS_ENABLED(CONFIG_X86_MCE))
+		do_machine_check(&regs);
 }
 
 void svm_handle_exit_irqoff(struct kvm_vcpu *vcpu)
