@@ -2,10 +2,11 @@
 /*
  * Lengths of instructions that exit again and again, for hardware that does not tell them.
  *
- * To step over CPUID, RDMSR, HLT and their like, the decoder has to walk the guest's page tables and
- * fetch: several times what the rest of the exit costs. So a few lengths are remembered, by linear
- * address, CR3 and mode, together with the bytes themselves and where the VMM has them mapped. A
- * length is used when those bytes still stand there: code that was overwritten is decoded anew.
+ * To step over CPUID, RDMSR, HLT and their like, the decoder has to walk the guest's page tables
+ * and fetch: several times what the rest of the exit costs. So a few lengths are remembered, by
+ * linear address, CR3 and mode, together with the bytes themselves and where the VMM has them
+ * mapped. A length is used when those bytes still stand there: code that was overwritten is decoded
+ * anew.
  *
  * What is not walked again is the guest's page tables. A guest that maps another page at the same
  * address under the same CR3, with another form of an exiting instruction at the same offset, while
@@ -29,7 +30,10 @@ static struct insn_length *slot_of(struct kvm_vcpu *vcpu, u64 linear)
 	return &to_x86(vcpu)->lengths[hash_64(linear, INSN_LENGTH_BITS)];
 }
 
-/* What gives the same bytes at the same address another meaning: CS.D is the default of operand and address sizes. */
+/*
+ * What gives the same bytes at the same address another meaning; CS.D is the default of operand and
+ * address sizes.
+ */
 static u8 mode_of(struct kvm_vcpu *vcpu, bool wide)
 {
 	struct kvm_segment cs = { 0 };

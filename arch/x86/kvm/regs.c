@@ -63,9 +63,16 @@ long x86_vcpu_set_regs(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 /*
  * SREGS. The two structures begin alike; what they have in common is handled as one.
  */
-#define FOR_EACH_SREGS_SEGMENT(X)	\
-	X(cs, SEG_CS) X(ds, SEG_DS) X(es, SEG_ES) X(fs, SEG_FS)	\
-	X(gs, SEG_GS) X(ss, SEG_SS) X(tr, SEG_TR) X(ldt, SEG_LDTR)
+static const struct {
+	u16	offset;
+	u8	seg;
+} segments[] = {
+	{ offsetof(struct kvm_sregs, cs), SEG_CS },	{ offsetof(struct kvm_sregs, ds), SEG_DS },
+	{ offsetof(struct kvm_sregs, es), SEG_ES },	{ offsetof(struct kvm_sregs, fs), SEG_FS },
+	{ offsetof(struct kvm_sregs, gs), SEG_GS },	{ offsetof(struct kvm_sregs, ss), SEG_SS },
+	{ offsetof(struct kvm_sregs, tr), SEG_TR },
+	{ offsetof(struct kvm_sregs, ldt), SEG_LDTR },
+};
 
 static_assert(offsetof(struct kvm_sregs, apic_base) == offsetof(struct kvm_sregs2, apic_base));
 static_assert(offsetof(struct kvm_sregs, cr0) == offsetof(struct kvm_sregs2, cr0));
@@ -74,10 +81,10 @@ static_assert(offsetof(struct kvm_sregs, cr0) == offsetof(struct kvm_sregs2, cr0
 static void get_sregs_common(struct kvm_vcpu *vcpu, struct kvm_sregs *out)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
+	unsigned int i;
 
-#define X(field, seg) x86_cold(get_segment)(vcpu, &out->field, seg);
-	FOR_EACH_SREGS_SEGMENT(X)
-#undef X
+	for (i = 0; i < ARRAY_SIZE(segments); i++)
+		x86_cold(get_segment)(vcpu, (void *)out + segments[i].offset, segments[i].seg);
 	x86_cold(get_dt)(vcpu, false, &out->gdt);
 	x86_cold(get_dt)(vcpu, true, &out->idt);
 	out->cr0 = v->cr0;
@@ -164,12 +171,13 @@ static void start_at_reset_vector(struct kvm_vcpu *vcpu, const struct kvm_sregs 
 /* Returns -EINVAL with nothing changed. The PDPTEs are left to the caller. */
 static int set_sregs_common(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 {
+	unsigned int i;
+
 	if (!sregs_valid(vcpu, in) || lapic_set_base(vcpu, in->apic_base, true))
 		return -EINVAL;
 
-#define X(field, seg) x86_cold(set_segment)(vcpu, &in->field, seg);
-	FOR_EACH_SREGS_SEGMENT(X)
-#undef X
+	for (i = 0; i < ARRAY_SIZE(segments); i++)
+		x86_cold(set_segment)(vcpu, (const void *)in + segments[i].offset, segments[i].seg);
 	x86_cold(set_dt)(vcpu, false, &in->gdt);
 	x86_cold(set_dt)(vcpu, true, &in->idt);
 	set_sregs_mode(vcpu, in);

@@ -74,7 +74,7 @@ void svm_tsc_ratio_load(u64 ratio)
 }
 
 /**
- * svm_cpu_enable - switch SVM on on this CPU
+ * svm_cpu_enable - switch SVM on for this CPU
  *
  * Context: irqs off.
  * Return: 0, or -EBUSY when somebody else has done so already.

@@ -79,8 +79,8 @@ SYM_FUNC_START(svm_run_guest)
 	SVM_INSN vmload	%rax
 
 	/*
-	 * IF for the time in the guest. Not right before VMRUN: that would run in the shadow of STI,
-	 * and some processors let the shadow last for the guest's first instruction.
+	 * IF for the time in the guest. Not right before VMRUN: that would run in the shadow of
+	 * STI, and some processors let the shadow last for the guest's first instruction.
 	 */
 	sti
 	mov	ENTRY_REGS(%rdi), %rdi

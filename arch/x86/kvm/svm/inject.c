@@ -56,11 +56,13 @@ static bool step_over_soft(struct kvm_vcpu *vcpu)
 
 void svm_inject_exception(struct kvm_vcpu *vcpu)
 {
-	const typeof(to_x86(vcpu)->events.exception) *e = &to_x86(vcpu)->events.exception;
+	const struct x86_events *e = &to_x86(vcpu)->events;
+	u8 vector = e->exception.vector;
 
-	if ((e->vector == X86_TRAP_BP || e->vector == X86_TRAP_OF) && !step_over_soft(vcpu))
+	if ((vector == X86_TRAP_BP || vector == X86_TRAP_OF) && !step_over_soft(vcpu))
 		return;
-	event(to_svm(vcpu), SVM_EVTINJ_TYPE_EXEPT, e->vector, e->has_error, e->error_code);
+	event(to_svm(vcpu), SVM_EVTINJ_TYPE_EXEPT, vector, e->exception.has_error,
+	      e->exception.error_code);
 }
 
 void svm_inject_interrupt(struct kvm_vcpu *vcpu, bool reinject)
@@ -246,8 +248,8 @@ void svm_nmi_step_end(struct vcpu_svm *svm)
 /*
  * Masked and before its IRET nothing is to do, since that exits. If another event takes this entry,
  * the exit right behind its delivery will do; our TF must not get into the flags that it pushes.
- * Held back by the IRET itself or by a shadow, one step ends it: the next exit, whatever it is, takes
- * the TF away again.
+ * Held back by the IRET itself or by a shadow, one step ends it: the next exit, whatever it is,
+ * takes the TF away again.
  */
 void svm_want_nmi_window(struct kvm_vcpu *vcpu)
 {

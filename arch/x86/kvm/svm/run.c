@@ -32,7 +32,7 @@ void svm_prepare_switch(struct kvm_vcpu *vcpu)
 	svm->entry.host_pa = __pa(c->host);
 	asm volatile("1: vmsave %0\n"
 		     "2:\n"
-		     _ASM_EXTABLE(1b, 2b)	/* SVM is off: a reboot, which the entry will notice */
+		     _ASM_EXTABLE(1b, 2b)	/* SVM is off: a reboot; the entry will notice */
 		     : : "a" (svm->entry.host_pa) : "memory");
 	svm_tsc_ratio_load(svm->tsc_ratio);
 	if (svm_tsc_aux_slot >= 0)
