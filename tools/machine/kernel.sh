@@ -72,3 +72,24 @@ need_image()
 {
 	[ -s "$(kernel_root "$1")/version" ] || fetch_image "$1"
 }
+
+# Build the module that an emulated machine needs to stand patching of the kernel's code (see steady/), into the cache,
+# and print its path.
+need_steady()
+{
+	local source=$1 release=$2 built tmp
+
+	built=$cache/steady-$release-$(cat "$source/Kbuild" "$source/steady.c" | cksum | tr ' ' -)
+	if [ ! -f "$built/steady.ko" ]; then
+		mkdir -p "$cache"
+		tmp=$(mktemp -d "$cache/steady.XXXXXX") || return
+		cp "$source/Kbuild" "$source/steady.c" "$tmp/"
+		if ! env -u MAKEFLAGS -u MAKELEVEL make -s -C "$(headers_dir)" "M=$tmp" modules > "$tmp/log" 2>&1; then
+			cat "$tmp/log" >&2
+			rm -rf "$tmp"
+			return 1
+		fi
+		mv -T "$tmp" "$built" 2> /dev/null || rm -rf "$tmp"
+	fi
+	echo "$built/steady.ko"
+}
