@@ -10,14 +10,14 @@
 
 int x86_exit_cpuid(struct kvm_vcpu *vcpu)
 {
-	u32 eax = x86_reg_read(vcpu, REG_RAX), ebx;
-	u32 ecx = x86_reg_read(vcpu, REG_RCX), edx;
+	u32 eax = x86_reg_read(vcpu, GPR_RAX), ebx;
+	u32 ecx = x86_reg_read(vcpu, GPR_RCX), edx;
 
 	x86_cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
-	x86_reg_write(vcpu, REG_RAX, eax);
-	x86_reg_write(vcpu, REG_RBX, ebx);
-	x86_reg_write(vcpu, REG_RCX, ecx);
-	x86_reg_write(vcpu, REG_RDX, edx);
+	x86_reg_write(vcpu, GPR_RAX, eax);
+	x86_reg_write(vcpu, GPR_RBX, ebx);
+	x86_reg_write(vcpu, GPR_RCX, ecx);
+	x86_reg_write(vcpu, GPR_RDX, edx);
 	return x86_insn_skip(vcpu);
 }
 EXPORT_SYMBOL_GPL(x86_exit_cpuid);
@@ -47,15 +47,15 @@ EXPORT_SYMBOL_GPL(x86_exit_hlt);
 /* KVM hypercall ABI: number and four arguments in RAX, RBX, RCX, RDX, RSI; only the kernel may call. */
 long x86_do_hypercall(struct kvm_vcpu *vcpu)
 {
-	unsigned long nr = x86_reg_read(vcpu, REG_RAX), a[4];
+	unsigned long nr = x86_reg_read(vcpu, GPR_RAX), a[4];
 	bool wide = x86_is_64bit_code(vcpu);
 	long ret;
 	int i;
 
-	a[0] = x86_reg_read(vcpu, REG_RBX);
-	a[1] = x86_reg_read(vcpu, REG_RCX);
-	a[2] = x86_reg_read(vcpu, REG_RDX);
-	a[3] = x86_reg_read(vcpu, REG_RSI);
+	a[0] = x86_reg_read(vcpu, GPR_RBX);
+	a[1] = x86_reg_read(vcpu, GPR_RCX);
+	a[2] = x86_reg_read(vcpu, GPR_RDX);
+	a[3] = x86_reg_read(vcpu, GPR_RSI);
 	if (!wide) {
 		nr = (u32)nr;
 		for (i = 0; i < 4; i++)
@@ -72,14 +72,14 @@ long x86_do_hypercall(struct kvm_vcpu *vcpu)
 
 int x86_exit_hypercall(struct kvm_vcpu *vcpu)
 {
-	x86_reg_write(vcpu, REG_RAX, x86_do_hypercall(vcpu));
+	x86_reg_write(vcpu, GPR_RAX, x86_do_hypercall(vcpu));
 	return x86_insn_skip(vcpu);
 }
 EXPORT_SYMBOL_GPL(x86_exit_hypercall);
 
 int x86_exit_xsetbv(struct kvm_vcpu *vcpu)
 {
-	if (x86_op(get_cpl)(vcpu) || (u32)x86_reg_read(vcpu, REG_RCX) != XCR_XFEATURE_ENABLED_MASK ||
+	if (x86_op(get_cpl)(vcpu) || (u32)x86_reg_read(vcpu, GPR_RCX) != XCR_XFEATURE_ENABLED_MASK ||
 	    x86_set_xcr0(vcpu, x86_edx_eax(vcpu))) {
 		x86_queue_gp(vcpu);
 		return EXIT_RESUME;

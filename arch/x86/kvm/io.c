@@ -89,13 +89,13 @@ void x86_exit_mmio(struct kvm_vcpu *vcpu, gpa_t gpa, unsigned int len, const voi
 /* IN zero-extends to 64 bits only with a 32-bit operand. */
 static void set_accumulator(struct kvm_vcpu *vcpu, unsigned int size, u32 val)
 {
-	unsigned long rax = x86_reg_read(vcpu, REG_RAX);
+	unsigned long rax = x86_reg_read(vcpu, GPR_RAX);
 
 	if (size == 4)
 		rax = val;
 	else
 		rax = (rax & ~GENMASK(size * 8 - 1, 0)) | (val & GENMASK(size * 8 - 1, 0));
-	x86_reg_write(vcpu, REG_RAX, rax);
+	x86_reg_write(vcpu, GPR_RAX, rax);
 }
 
 static int complete_in(struct kvm_vcpu *vcpu)
@@ -131,7 +131,7 @@ static int fast_in(struct kvm_vcpu *vcpu, u16 port, unsigned int size)
 
 static int fast_out(struct kvm_vcpu *vcpu, u16 port, unsigned int size)
 {
-	u32 val = x86_reg_read(vcpu, REG_RAX);
+	u32 val = x86_reg_read(vcpu, GPR_RAX);
 	int r;
 
 	r = x86_insn_skip(vcpu);

@@ -502,7 +502,7 @@ EXPORT_SYMBOL_GPL(x86_msr_set);
 
 int x86_exit_rdmsr(struct kvm_vcpu *vcpu)
 {
-	struct x86_msr msr = { .index = x86_reg_read(vcpu, REG_RCX) };
+	struct x86_msr msr = { .index = x86_reg_read(vcpu, GPR_RCX) };
 	int r = x86_msr_get(vcpu, &msr);
 
 	trace_kvm_msr(0, msr.index, msr.data, r);
@@ -510,15 +510,15 @@ int x86_exit_rdmsr(struct kvm_vcpu *vcpu)
 		x86_queue_gp(vcpu);
 		return EXIT_RESUME;
 	}
-	x86_reg_write(vcpu, REG_RAX, lower_32_bits(msr.data));
-	x86_reg_write(vcpu, REG_RDX, upper_32_bits(msr.data));
+	x86_reg_write(vcpu, GPR_RAX, lower_32_bits(msr.data));
+	x86_reg_write(vcpu, GPR_RDX, upper_32_bits(msr.data));
 	return x86_insn_skip(vcpu);
 }
 EXPORT_SYMBOL_GPL(x86_exit_rdmsr);
 
 int x86_exit_wrmsr(struct kvm_vcpu *vcpu)
 {
-	struct x86_msr msr = { .index = x86_reg_read(vcpu, REG_RCX), .data = x86_edx_eax(vcpu) };
+	struct x86_msr msr = { .index = x86_reg_read(vcpu, GPR_RCX), .data = x86_edx_eax(vcpu) };
 	int r = x86_msr_set(vcpu, &msr);
 
 	trace_kvm_msr(1, msr.index, msr.data, r);

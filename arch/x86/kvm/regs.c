@@ -14,15 +14,15 @@ static const struct {
 	u16	offset;
 	u8	reg;
 } gprs[] = {
-	{ offsetof(struct kvm_regs, rax), REG_RAX },	{ offsetof(struct kvm_regs, rbx), REG_RBX },
-	{ offsetof(struct kvm_regs, rcx), REG_RCX },	{ offsetof(struct kvm_regs, rdx), REG_RDX },
-	{ offsetof(struct kvm_regs, rsi), REG_RSI },	{ offsetof(struct kvm_regs, rdi), REG_RDI },
-	{ offsetof(struct kvm_regs, rsp), REG_RSP },	{ offsetof(struct kvm_regs, rbp), REG_RBP },
-	{ offsetof(struct kvm_regs, r8), REG_R8 },	{ offsetof(struct kvm_regs, r9), REG_R9 },
-	{ offsetof(struct kvm_regs, r10), REG_R10 },	{ offsetof(struct kvm_regs, r11), REG_R11 },
-	{ offsetof(struct kvm_regs, r12), REG_R12 },	{ offsetof(struct kvm_regs, r13), REG_R13 },
-	{ offsetof(struct kvm_regs, r14), REG_R14 },	{ offsetof(struct kvm_regs, r15), REG_R15 },
-	{ offsetof(struct kvm_regs, rip), REG_RIP },
+	{ offsetof(struct kvm_regs, rax), GPR_RAX },	{ offsetof(struct kvm_regs, rbx), GPR_RBX },
+	{ offsetof(struct kvm_regs, rcx), GPR_RCX },	{ offsetof(struct kvm_regs, rdx), GPR_RDX },
+	{ offsetof(struct kvm_regs, rsi), GPR_RSI },	{ offsetof(struct kvm_regs, rdi), GPR_RDI },
+	{ offsetof(struct kvm_regs, rsp), GPR_RSP },	{ offsetof(struct kvm_regs, rbp), GPR_RBP },
+	{ offsetof(struct kvm_regs, r8), GPR_R8 },	{ offsetof(struct kvm_regs, r9), GPR_R9 },
+	{ offsetof(struct kvm_regs, r10), GPR_R10 },	{ offsetof(struct kvm_regs, r11), GPR_R11 },
+	{ offsetof(struct kvm_regs, r12), GPR_R12 },	{ offsetof(struct kvm_regs, r13), GPR_R13 },
+	{ offsetof(struct kvm_regs, r14), GPR_R14 },	{ offsetof(struct kvm_regs, r15), GPR_R15 },
+	{ offsetof(struct kvm_regs, rip), GPR_RIP },
 };
 
 static void get_regs(struct kvm_vcpu *vcpu, struct kvm_regs *out)

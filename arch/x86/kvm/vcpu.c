@@ -143,8 +143,8 @@ static void reset_regs(struct kvm_vcpu *vcpu)
 		x86_cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
 	else
 		eax = 0x600;			/* a family 6 of no model: what a CPU without CPUID table gives */
-	x86_reg_write(vcpu, REG_RDX, eax);
-	x86_reg_write(vcpu, REG_RIP, 0xfff0);
+	x86_reg_write(vcpu, GPR_RDX, eax);
+	x86_reg_write(vcpu, GPR_RIP, 0xfff0);
 }
 
 static void reset_debug(struct x86_vcpu *v)

@@ -33,10 +33,10 @@ struct x86_insn;	/* insn.c: the emulator and its replay log */
 
 /* Numbered as ModRM and REX number them. */
 enum x86_reg {
-	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
-	REG_RIP,
-	NR_GPRS = REG_RIP,
+	GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI,
+	GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+	GPR_RIP,
+	NR_GPRS = GPR_RIP,
 	/* Not in regs[]: kinds of state that a backend may read lazily */
 	REG_CACHE_PDPTR, REG_CACHE_CR3, REG_CACHE_SEGMENTS, REG_CACHE_EXIT_INFO,
 	NR_REG_CACHE,
@@ -207,12 +207,12 @@ static inline void x86_reg_write(struct kvm_vcpu *vcpu, unsigned int reg, unsign
 
 static inline unsigned long x86_rip(struct kvm_vcpu *vcpu)
 {
-	return x86_reg_read(vcpu, REG_RIP);
+	return x86_reg_read(vcpu, GPR_RIP);
 }
 
 static inline void x86_set_rip(struct kvm_vcpu *vcpu, unsigned long rip)
 {
-	x86_reg_write(vcpu, REG_RIP, rip);
+	x86_reg_write(vcpu, GPR_RIP, rip);
 }
 
 /* RFLAGS as the guest sees them: without the TF that user space's single step adds. */
@@ -222,7 +222,7 @@ void x86_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
 /* EDX:EAX of RDMSR, WRMSR and the like. */
 static inline u64 x86_edx_eax(struct kvm_vcpu *vcpu)
 {
-	return (x86_reg_read(vcpu, REG_RAX) & U32_MAX) | (u64)x86_reg_read(vcpu, REG_RDX) << 32;
+	return (x86_reg_read(vcpu, GPR_RAX) & U32_MAX) | (u64)x86_reg_read(vcpu, GPR_RDX) << 32;
 }
 
 static inline bool x86_is_long_mode(struct kvm_vcpu *vcpu)

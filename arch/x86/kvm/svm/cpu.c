@@ -12,7 +12,7 @@
 #include <linux/cpu.h>
 #include <linux/gfp.h>
 #include "svm.h"
-#include <asm/virtext.h>	/* after svm.h: its asm/vmx.h has macros named as our registers */
+#include <asm/virtext.h>
 
 DEFINE_PER_CPU(struct svm_cpu, svm_cpu);
 

@@ -89,8 +89,8 @@ void svm_inject_nmi(struct kvm_vcpu *vcpu)
 /* A software event whose delivery did not happen: the guest shall execute its instruction. */
 static void undo_soft(struct vcpu_svm *svm)
 {
-	if (svm->x86.regs[REG_RIP] == svm->soft_new)
-		svm->x86.regs[REG_RIP] = svm->soft_old;
+	if (svm->x86.regs[GPR_RIP] == svm->soft_new)
+		svm->x86.regs[GPR_RIP] = svm->soft_old;
 }
 
 static void requeue(struct vcpu_svm *svm, u32 info, u32 error)
@@ -268,7 +268,7 @@ void svm_want_nmi_window(struct kvm_vcpu *vcpu)
 
 void svm_iret_check(struct vcpu_svm *svm)
 {
-	if (likely(!svm->iret_running) || svm->x86.regs[REG_RIP] == svm->iret_rip)
+	if (likely(!svm->iret_running) || svm->x86.regs[GPR_RIP] == svm->iret_rip)
 		return;
 	svm->iret_running = false;
 	svm->nmi_masked = false;

@@ -9,7 +9,7 @@
 #include <asm/reboot.h>
 #include "svm.h"
 #include "../trace.h"
-#include <asm/virtext.h>	/* after svm.h: its asm/vmx.h has macros named as our registers */
+#include <asm/virtext.h>
 
 static bool npt = true;
 module_param(npt, bool, 0444);

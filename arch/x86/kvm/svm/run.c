@@ -13,9 +13,9 @@
 #include "svm.h"
 #include "../guest_context.h"
 
-static_assert(REG_RCX == 1 && REG_RDX == 2 && REG_RBX == 3);
-static_assert(REG_RBP == 5 && REG_RSI == 6 && REG_RDI == 7);
-static_assert(REG_R8 == 8 && REG_R15 == 15);
+static_assert(GPR_RCX == 1 && GPR_RDX == 2 && GPR_RBX == 3);
+static_assert(GPR_RBP == 5 && GPR_RSI == 6 && GPR_RDI == 7);
+static_assert(GPR_R8 == 8 && GPR_R15 == 15);
 
 /*
  * The host's half of VMLOAD's state, once a load: it cannot change before the vCPU is put away, as
@@ -63,9 +63,9 @@ static void state_to_guest(struct vcpu_svm *svm)
 	struct vmcb_save_area *save = &svm->vmcb->save;
 	struct x86_vcpu *v = &svm->x86;
 
-	save->rax = v->regs[REG_RAX];
-	save->rsp = v->regs[REG_RSP];
-	save->rip = v->regs[REG_RIP];
+	save->rax = v->regs[GPR_RAX];
+	save->rsp = v->regs[GPR_RSP];
+	save->rip = v->regs[GPR_RIP];
 	save->cr2 = v->cr2;
 	if (save->dr6 != v->dr6) {
 		save->dr6 = v->dr6;
@@ -80,9 +80,9 @@ static void state_from_guest(struct vcpu_svm *svm)
 	struct vmcb_control_area *ctl = &svm->vmcb->control;
 	struct x86_vcpu *v = &svm->x86;
 
-	v->regs[REG_RAX] = save->rax;
-	v->regs[REG_RSP] = save->rsp;
-	v->regs[REG_RIP] = save->rip;
+	v->regs[GPR_RAX] = save->rax;
+	v->regs[GPR_RSP] = save->rsp;
+	v->regs[GPR_RIP] = save->rip;
 	v->cr2 = save->cr2;
 	v->cr3 = save->cr3;
 	v->regs_avail &= ~BIT(REG_CACHE_PDPTR);

@@ -11,7 +11,7 @@
 #include <linux/gfp.h>
 #include <linux/mem_encrypt.h>
 #include "svm.h"
-#include <asm/virtext.h>	/* after svm.h: its asm/vmx.h has macros named as our registers */
+#include <asm/virtext.h>
 
 #define IOPM_ORDER	2	/* 12 KiB are used, 4 KiB aligned (15.10.1) */
 #define IOPM_SIZE	(3 * PAGE_SIZE)
