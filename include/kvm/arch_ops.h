@@ -24,6 +24,9 @@ struct kvm_arch_ops {
 	/* Virtualization on and off on this CPU; irqs off. On: 0 or -EIO. The first VM turns on, the last off. */
 	int	(*cpu_enable)(void);
 	void	(*cpu_disable)(void);
+	/* The machine sleeps and wakes: on the last CPU, irqs off. NULL ok. */
+	void	(*suspend)(void);
+	void	(*resume)(void);
 
 	/* VM. init: @type of KVM_CREATE_VM; -EINVAL if unknown. release: notifier gone, vCPUs still there. */
 	int	(*vm_init)(struct kvm *kvm, unsigned long type);

@@ -83,6 +83,7 @@ struct kvm {
 	} irqfds;
 
 	struct list_head	devices;	/* under lock */
+	atomic_t		noncoherent_groups;	/* VFIO groups whose DMA does not see caches */
 	struct list_head	node;		/* of all VMs; under kvm_lock */
 	struct kvm_vm_stats	stat;
 	char			stats_id[KVM_STATS_NAME_SIZE];

@@ -39,6 +39,10 @@ long kvm_vm_signal_msi(struct kvm *kvm, struct kvm_arg *arg);
 /* device.c; ARG_INOUT, LOCK_NONE */
 long kvm_vm_create_device(struct kvm *kvm, struct kvm_arg *arg);
 
+/* vfio_device.c; -EEXIST */
+int kvm_vfio_init(void);
+void kvm_vfio_exit(void);
+
 /* ioctl.c: what kind of file a request came on decides the table, and who is asked. */
 struct kvm_ioctl_target {
 	struct kvm	*kvm;	/* NULL: /dev/kvm */

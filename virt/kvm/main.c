@@ -138,6 +138,8 @@ static int last_cpu_suspend(void)
 {
 	if (__this_cpu_read(hw_on))
 		kvm_arch->cpu_disable();
+	if (kvm_arch->suspend)
+		kvm_arch->suspend();
 	return 0;
 }
 
@@ -145,6 +147,8 @@ static void last_cpu_resume(void)
 {
 	if (__this_cpu_read(hw_on))
 		WARN_ON_ONCE(kvm_arch->cpu_enable());
+	if (kvm_arch->resume)
+		kvm_arch->resume();
 }
 
 /* Tasks still run, and vCPUs among them: their next entry faults, and kvm_rebooting says why. */
@@ -205,9 +209,14 @@ static int core_init(const struct kvm_arch_ops *ops)
 	r = kvm_stats_init(ops);
 	if (r)
 		goto no_stats;
+	r = kvm_vfio_init();
+	if (r)
+		goto no_vfio;
 	preempt_notifier_inc();
 	return 0;
 
+no_vfio:
+	kvm_stats_exit();
 no_stats:
 	kvm_ioctl_exit();
 no_ioctl:
@@ -220,6 +229,7 @@ no_irqfd:
 static void core_exit(void)
 {
 	preempt_notifier_dec();
+	kvm_vfio_exit();
 	kvm_stats_exit();
 	kvm_ioctl_exit();
 	kvm_irqfd_module_exit();
