@@ -495,6 +495,9 @@ static void update_entries(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entri
 		if (boot_cpu_has(X86_FEATURE_XSAVE))
 			mirror(&e->ecx, X86_FEATURE_OSXSAVE, v->cr4 & X86_CR4_OSXSAVE);
 		mirror(&e->edx, X86_FEATURE_APIC, v->apic_base & MSR_IA32_APICBASE_ENABLE);
+		if (!x86_has_quirk(vcpu->kvm, MISC_ENABLE_NO_MWAIT))
+			mirror(&e->ecx, X86_FEATURE_MWAIT,
+			       v->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT);
 	}
 	e = find(entries, n, 7, 0);
 	if (e && boot_cpu_has(X86_FEATURE_PKU))

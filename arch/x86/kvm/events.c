@@ -369,11 +369,16 @@ long x86_vcpu_get_events(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	out->nmi.pending = e->nmi_pending;
 	out->nmi.masked = x86_cold(get_nmi_mask)(vcpu);
 	out->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	if (to_x86_vm(vcpu->kvm)->triple_fault_event) {
+		out->triple_fault.pending = kvm_request_test(vcpu, KVM_REQ_TRIPLE_FAULT);
+		out->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	}
 	return 0;
 }
 
 #define VCPUEVENT_FLAGS	(KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |	\
-			 KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_PAYLOAD)
+			 KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_PAYLOAD |		\
+			 KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 
 static bool events_valid(struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *in)
 {
@@ -383,12 +388,24 @@ static bool events_valid(struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *in
 		return false;
 	if (payload && !to_x86_vm(vcpu->kvm)->exception_payload)
 		return false;
+	if (in->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT && !to_x86_vm(vcpu->kvm)->triple_fault_event)
+		return false;
 	if (payload && in->exception.pending && in->exception.injected)
 		return false;
 	if ((in->exception.injected || (payload && in->exception.pending)) &&
 	    (in->exception.nr > 31 || in->exception.nr == X86_TRAP_NMI))
 		return false;
 	return true;
+}
+
+static void take_triple_fault(struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *in)
+{
+	if (!(in->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT))
+		return;
+	if (in->triple_fault.pending)
+		kvm_request(vcpu, KVM_REQ_TRIPLE_FAULT);
+	else
+		kvm_request_drop(vcpu, KVM_REQ_TRIPLE_FAULT);
 }
 
 static void take_exception(struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *in)
@@ -429,6 +446,7 @@ long x86_vcpu_set_events(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	x86_cold(set_nmi_mask)(vcpu, in->nmi.masked);
 	if (in->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
 		lapic_set_sipi_vector(vcpu, in->sipi_vector);
+	take_triple_fault(vcpu, in);
 	kvm_request(vcpu, KVM_REQ_EVENT);
 	return 0;
 }

@@ -45,34 +45,95 @@ int x86_exit_hlt(struct kvm_vcpu *vcpu)
 EXPORT_SYMBOL_GPL(x86_exit_hlt);
 
 /* KVM hypercall ABI: number and four arguments in RAX, RBX, RCX, RDX, RSI; only the kernel may call. */
-long x86_do_hypercall(struct kvm_vcpu *vcpu)
+struct hypercall {
+	unsigned long	nr;
+	unsigned long	a[4];
+	bool		wide;		/* 64-bit mode */
+};
+
+static struct hypercall hypercall_of(struct kvm_vcpu *vcpu)
 {
-	unsigned long nr = x86_reg_read(vcpu, GPR_RAX), a[4];
-	bool wide = x86_is_64bit_code(vcpu);
-	long ret;
+	static const u8 regs[] = { GPR_RBX, GPR_RCX, GPR_RDX, GPR_RSI };
+	struct hypercall h = { .wide = x86_is_64bit_code(vcpu) };
+	unsigned long mask = h.wide ? ~0UL : U32_MAX;
 	int i;
 
-	a[0] = x86_reg_read(vcpu, GPR_RBX);
-	a[1] = x86_reg_read(vcpu, GPR_RCX);
-	a[2] = x86_reg_read(vcpu, GPR_RDX);
-	a[3] = x86_reg_read(vcpu, GPR_RSI);
-	if (!wide) {
-		nr = (u32)nr;
-		for (i = 0; i < 4; i++)
-			a[i] = (u32)a[i];
-	}
+	h.nr = x86_reg_read(vcpu, GPR_RAX) & mask;
+	for (i = 0; i < ARRAY_SIZE(regs); i++)
+		h.a[i] = x86_reg_read(vcpu, regs[i]) & mask;
 	to_x86(vcpu)->stat.hypercalls++;
-	trace_kvm_hypercall(nr, a[0], a[1], a[2], a[3]);
-	if (x86_op(get_cpl)(vcpu))
-		ret = -KVM_EPERM;
-	else
-		ret = pv_hypercall(vcpu, nr, a[0], a[1], a[2], a[3], wide);
-	return wide ? ret : (u32)ret;
+	trace_kvm_hypercall(h.nr, h.a[0], h.a[1], h.a[2], h.a[3]);
+	return h;
+}
+
+static long do_hypercall(struct kvm_vcpu *vcpu, const struct hypercall *h)
+{
+	long ret = -KVM_EPERM;
+
+	if (!x86_op(get_cpl)(vcpu))
+		ret = pv_hypercall(vcpu, h->nr, h->a[0], h->a[1], h->a[2], h->a[3], h->wide);
+	return h->wide ? ret : (u32)ret;
+}
+
+long x86_do_hypercall(struct kvm_vcpu *vcpu)
+{
+	const struct hypercall h = hypercall_of(vcpu);
+
+	return do_hypercall(vcpu, &h);
+}
+
+static int complete_hypercall(struct kvm_vcpu *vcpu)
+{
+	u64 ret = READ_ONCE(vcpu->run->hypercall.ret);
+
+	x86_reg_write(vcpu, GPR_RAX, x86_is_64bit_code(vcpu) ? ret : (u32)ret);
+	return x86_insn_skip(vcpu);
+}
+
+/*
+ * KVM_HC_MAP_GPA_RANGE (first page, number of pages, attributes): what a change of attributes means
+ * is known to user space alone.
+ */
+static bool is_for_user(struct kvm_vcpu *vcpu, const struct hypercall *h)
+{
+	return unlikely(h->nr == KVM_HC_MAP_GPA_RANGE) && !x86_op(get_cpl)(vcpu) &&
+	       to_x86_vm(vcpu->kvm)->hypercall_exits & BIT(KVM_HC_MAP_GPA_RANGE);
+}
+
+static bool range_valid(const struct hypercall *h)
+{
+	gfn_t first = gpa_to_gfn(h->a[0]);
+
+	return PAGE_ALIGNED(h->a[0]) && h->a[1] && first + h->a[1] > first;
+}
+
+static int hypercall_to_user(struct kvm_vcpu *vcpu, const struct hypercall *h)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_HYPERCALL;
+	memset(&run->hypercall, 0, sizeof(run->hypercall));
+	run->hypercall.nr = h->nr;
+	run->hypercall.args[0] = h->a[0];
+	run->hypercall.args[1] = h->a[1];
+	run->hypercall.args[2] = h->a[2];
+	run->hypercall.longmode = h->wide;
+	to_x86(vcpu)->complete_user = complete_hypercall;
+	return EXIT_TO_USER;
 }
 
 int x86_exit_hypercall(struct kvm_vcpu *vcpu)
 {
-	x86_reg_write(vcpu, GPR_RAX, x86_do_hypercall(vcpu));
+	const struct hypercall h = hypercall_of(vcpu);
+	long ret;
+
+	if (!is_for_user(vcpu, &h))
+		ret = do_hypercall(vcpu, &h);
+	else if (range_valid(&h))
+		return hypercall_to_user(vcpu, &h);
+	else
+		ret = -KVM_EINVAL;
+	x86_reg_write(vcpu, GPR_RAX, h.wide ? ret : (u32)ret);
 	return x86_insn_skip(vcpu);
 }
 EXPORT_SYMBOL_GPL(x86_exit_hypercall);
@@ -96,9 +157,14 @@ int x86_exit_rdpmc(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(x86_exit_rdpmc);
 
-/* Guest memory is cached coherently and devices are emulated or snooped: there is nothing to write back. */
+/*
+ * Guest memory is cached coherently, and devices are emulated or snooped: there is nothing to write
+ * back. Unless the guest has a device whose DMA goes past the caches.
+ */
 int x86_exit_wbinvd(struct kvm_vcpu *vcpu)
 {
+	if (atomic_read(&vcpu->kvm->noncoherent_groups))
+		wbinvd_on_all_cpus();
 	return x86_insn_skip(vcpu);
 }
 EXPORT_SYMBOL_GPL(x86_exit_wbinvd);
@@ -108,6 +174,23 @@ int x86_exit_as_nop(struct kvm_vcpu *vcpu)
 	return x86_insn_skip(vcpu);
 }
 EXPORT_SYMBOL_GPL(x86_exit_as_nop);
+
+/*
+ * MONITOR and MWAIT do nothing, also in a guest whose CPUID does not have them: there are such that
+ * rely on it (KVM API 7.31, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS).
+ */
+int x86_exit_mwait(struct kvm_vcpu *vcpu)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	if (likely(x86_has_quirk(vcpu->kvm, MWAIT_NEVER_UD_FAULTS)))
+		return x86_insn_skip(vcpu);
+	e = x86_cpuid_find(vcpu, 1, 0);
+	if (e && e->ecx & BIT(X86_FEATURE_MWAIT & 31))
+		return x86_insn_skip(vcpu);
+	return x86_exit_ud(vcpu);
+}
+EXPORT_SYMBOL_GPL(x86_exit_mwait);
 
 int x86_exit_ud(struct kvm_vcpu *vcpu)
 {

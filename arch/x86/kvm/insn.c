@@ -18,6 +18,7 @@
 #include "insn_fpu.h"
 #include "io.h"
 #include "trace.h"
+#include "msr_filter.h"
 #include "x86.h"
 
 #define LOG_BYTES	1024	/* as much as one op may read */
@@ -474,7 +475,8 @@ static enum x86_op_result op_read_msr(struct x86_emu *emu, u32 index, u64 *value
 {
 	struct x86_msr msr = { .index = index };
 
-	if (x86_msr_get(vcpu_of(emu), &msr))
+	if (!x86_msr_allowed(vcpu_of(emu), index, KVM_MSR_FILTER_READ) ||
+	    x86_msr_get(vcpu_of(emu), &msr))
 		return gp(emu);
 	*value = msr.data;
 	return X86_OP_OK;
@@ -484,6 +486,8 @@ static enum x86_op_result op_write_msr(struct x86_emu *emu, u32 index, u64 value
 {
 	struct x86_msr msr = { .index = index, .data = value };
 
+	if (!x86_msr_allowed(vcpu_of(emu), index, KVM_MSR_FILTER_WRITE))
+		return gp(emu);
 	return x86_msr_set(vcpu_of(emu), &msr) ? gp(emu) : X86_OP_OK;
 }
 
@@ -710,12 +714,20 @@ static int done(struct x86_insn *in)
 	return step == EXIT_RESUME && in->halted ? x86_halt(vcpu) : step;
 }
 
+/*
+ * A program in the guest must not be able to stop the guest: to it, the instruction does not exist.
+ * Unless user space has asked to see every failure (KVM API 7.27).
+ */
 int x86_emulation_failed(struct kvm_vcpu *vcpu)
 {
 	struct x86_emu *emu = &to_x86(vcpu)->insn->emu;
 	struct kvm_run *run = vcpu->run;
 
 	to_x86(vcpu)->stat.insn_emulation_fail++;
+	if (x86_op(get_cpl)(vcpu) && !to_x86_vm(vcpu->kvm)->exit_on_emulation_failure) {
+		x86_queue_ud(vcpu);
+		return EXIT_RESUME;
+	}
 	trace_kvm_emulate_insn(x86_rip(vcpu), x86_cold(segment_base)(vcpu, SEG_CS), emu->insn.bytes,
 			       emu->insn.fetched, emu->mode, true);
 	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
@@ -814,10 +826,17 @@ static int answered(struct kvm_vcpu *vcpu)
 	return conclude(in, x86_emu_execute(&in->emu));
 }
 
-/* An intercepted #UD: only the other vendor's hypercall instruction is ours to carry out. */
-static bool is_hypercall(const struct x86_emu *emu)
+/*
+ * An intercepted #UD: only the other vendor's hypercall instruction is ours to carry out, and that
+ * only as long as user space leaves it to us.
+ */
+static int undefined(struct kvm_vcpu *vcpu, const struct x86_emu *emu)
 {
-	return emu->insn.icpt == X86_ICPT_VMCALL || emu->insn.icpt == X86_ICPT_VMMCALL;
+	bool hypercall = emu->insn.icpt == X86_ICPT_VMCALL || emu->insn.icpt == X86_ICPT_VMMCALL;
+
+	if (hypercall && x86_has_quirk(vcpu->kvm, FIX_HYPERCALL_INSN))
+		return x86_exit_hypercall(vcpu);
+	return x86_exit_ud(vcpu);
 }
 
 int x86_insn_emulate(struct kvm_vcpu *vcpu, unsigned int flags, gpa_t gpa, gva_t gva, const u8 *bytes,
@@ -837,8 +856,8 @@ int x86_insn_emulate(struct kvm_vcpu *vcpu, unsigned int flags, gpa_t gpa, gva_t
 	if (outcome == X86_EMU_DONE) {
 		trace_kvm_emulate_insn(emu->rip, x86_cold(segment_base)(vcpu, SEG_CS), emu->insn.bytes,
 				       emu->insn.len, emu->mode, false);
-		if ((flags & INSN_TRAP_UD) && !is_hypercall(emu))
-			return x86_exit_ud(vcpu);
+		if (flags & INSN_TRAP_UD)
+			return undefined(vcpu, emu);
 		outcome = x86_emu_execute(emu);
 	} else if (flags & INSN_TRAP_UD) {
 		return x86_exit_ud(vcpu);

@@ -145,9 +145,35 @@ static int fast_out(struct kvm_vcpu *vcpu, u16 port, unsigned int size)
 	return EXIT_TO_USER;
 }
 
+static int complete_out(struct kvm_vcpu *vcpu)
+{
+	if (x86_linear_rip(vcpu) != to_x86(vcpu)->pio.linear_rip)
+		return EXIT_RESUME;
+	return x86_insn_skip(vcpu);
+}
+
+/* Port 0x7e is where firmware asks a VMM for help, which may want to see RIP at the OUT itself. */
+#define HELP_PORT	0x7e
+
+static int out_in_place(struct kvm_vcpu *vcpu, u16 port, unsigned int size)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	u32 val = x86_reg_read(vcpu, GPR_RAX);
+
+	if (!x86_pio_write(vcpu, port, size, &val))
+		return x86_insn_skip(vcpu);
+	memcpy(v->pio_data, &val, size);
+	v->pio.linear_rip = x86_linear_rip(vcpu);
+	v->complete_user = complete_out;
+	x86_exit_io(vcpu, port, size, 1, false);
+	return EXIT_TO_USER;
+}
+
 int x86_fast_pio(struct kvm_vcpu *vcpu, u16 port, unsigned int size, bool in)
 {
 	to_x86(vcpu)->stat.io_exits++;
+	if (unlikely(port == HELP_PORT && !in && !x86_has_quirk(vcpu->kvm, OUT_7E_INC_RIP)))
+		return out_in_place(vcpu, port, size);
 	return in ? fast_in(vcpu, port, size) : fast_out(vcpu, port, size);
 }
 EXPORT_SYMBOL_GPL(x86_fast_pio);

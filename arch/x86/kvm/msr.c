@@ -13,6 +13,7 @@
 #include <asm/mce.h>
 #include <asm/mtrr.h>
 #include <asm/nospec-branch.h>
+#include "msr_filter.h"
 #include "trace.h"
 #include "vm.h"
 #include "x86.h"
@@ -120,7 +121,7 @@ static int set_apic_base(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 
 static int get_pv(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 {
-	return pv_msr_get(vcpu, msr->index, &msr->data);
+	return pv_msr_get(vcpu, msr->index, &msr->data, msr->host);
 }
 
 static int set_pv(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
@@ -141,9 +142,14 @@ static int get_misc_enable(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 
 static int set_misc_enable(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 {
+	struct x86_vcpu *v = to_x86(vcpu);
+	u64 changed = v->misc_enable ^ msr->data;
+
 	if (!msr->host && msr->data & ~(u64)MISC_ENABLE_BITS)
 		return X86_MSR_INVALID;
-	to_x86(vcpu)->misc_enable = msr->data;
+	v->misc_enable = msr->data;
+	if (changed & MSR_IA32_MISC_ENABLE_MWAIT)
+		x86_cpuid_runtime_update(vcpu);
 	return 0;
 }
 
@@ -500,16 +506,29 @@ int x86_msr_set(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 }
 EXPORT_SYMBOL_GPL(x86_msr_set);
 
+/* RDMSR and WRMSR of the guest: user space's filter comes first. */
+static int guest_get(struct kvm_vcpu *vcpu, struct x86_msr *msr)
+{
+	if (!x86_msr_allowed(vcpu, msr->index, KVM_MSR_FILTER_READ))
+		return X86_MSR_FILTERED;
+	return x86_msr_get(vcpu, msr);
+}
+
+static int guest_set(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
+{
+	if (!x86_msr_allowed(vcpu, msr->index, KVM_MSR_FILTER_WRITE))
+		return X86_MSR_FILTERED;
+	return x86_msr_set(vcpu, msr);
+}
+
 int x86_exit_rdmsr(struct kvm_vcpu *vcpu)
 {
 	struct x86_msr msr = { .index = x86_reg_read(vcpu, GPR_RCX) };
-	int r = x86_msr_get(vcpu, &msr);
+	int r = guest_get(vcpu, &msr);
 
 	trace_kvm_msr(0, msr.index, msr.data, r);
-	if (r) {
-		x86_queue_gp(vcpu);
-		return EXIT_RESUME;
-	}
+	if (unlikely(r))
+		return x86_msr_refused(vcpu, &msr, r, false);
 	x86_reg_write(vcpu, GPR_RAX, lower_32_bits(msr.data));
 	x86_reg_write(vcpu, GPR_RDX, upper_32_bits(msr.data));
 	return x86_insn_skip(vcpu);
@@ -519,13 +538,11 @@ EXPORT_SYMBOL_GPL(x86_exit_rdmsr);
 int x86_exit_wrmsr(struct kvm_vcpu *vcpu)
 {
 	struct x86_msr msr = { .index = x86_reg_read(vcpu, GPR_RCX), .data = x86_edx_eax(vcpu) };
-	int r = x86_msr_set(vcpu, &msr);
+	int r = guest_set(vcpu, &msr);
 
 	trace_kvm_msr(1, msr.index, msr.data, r);
-	if (r) {
-		x86_queue_gp(vcpu);
-		return EXIT_RESUME;
-	}
+	if (unlikely(r))
+		return x86_msr_refused(vcpu, &msr, r, true);
 	return x86_insn_skip(vcpu);
 }
 EXPORT_SYMBOL_GPL(x86_exit_wrmsr);

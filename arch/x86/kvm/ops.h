@@ -110,7 +110,7 @@ struct kvm_x86_ops {
 	bool	(*has_msr)(u32 index);			/* of those only a backend can tell */
 	bool	(*get_nmi_mask)(struct kvm_vcpu *vcpu);
 	void	(*set_nmi_mask)(struct kvm_vcpu *vcpu, bool masked);
-	void	(*update_intercepts)(struct kvm_vcpu *vcpu);	/* CPUID, exceptions, debug or exit flags changed */
+	void	(*update_intercepts)(struct kvm_vcpu *vcpu);	/* CPUID, exceptions, debug or exit flags, MSR filter changed */
 	void	(*write_tsc)(struct kvm_vcpu *vcpu, u64 offset, u64 ratio);
 	void	(*exit_info)(struct kvm_vcpu *vcpu, struct x86_exit_info *info);
 	/* Was the exit one whose instruction bytes are known to be fetchable? False: re-enter instead of emulating. */

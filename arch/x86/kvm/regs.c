@@ -280,11 +280,6 @@ long x86_vcpu_set_debugregs(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	return 0;
 }
 
-#define GUESTDBG_FLAGS							\
-	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |		\
-	 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP |		\
-	 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | KVM_GUESTDBG_BLOCKIRQ)
-
 /* A #DB or #BP that the debugger found to be the guest's own is given back to it. */
 static int reinject_debug(struct kvm_vcpu *vcpu, u32 control)
 {
@@ -315,7 +310,7 @@ long x86_vcpu_set_guest_debug(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	unsigned long rflags;
 	int r;
 
-	if (in->control & ~GUESTDBG_FLAGS)
+	if (in->control & ~X86_GUESTDBG_FLAGS)
 		return -EINVAL;
 	r = reinject_debug(vcpu, in->control);
 	if (r)

@@ -101,6 +101,12 @@ static int req_nmi(struct kvm_vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
+static int req_msr_filter(struct kvm_vcpu *vcpu)
+{
+	x86_cold(update_intercepts)(vcpu);
+	return EXIT_RESUME;
+}
+
 static int req_nothing(struct kvm_vcpu *vcpu)
 {
 	return EXIT_RESUME;
@@ -123,6 +129,7 @@ static const struct {
 	{ KVM_REQ_IOAPIC_EOI_EXIT,		req_eoi_exit },
 	{ KVM_REQ_REPORT_TPR,			req_report_tpr },
 	{ KVM_REQ_NMI,				req_nmi },
+	{ KVM_REQ_MSR_FILTER,			req_msr_filter },
 	{ KVM_REQ_SCAN_IOAPIC,			req_nothing },
 	{ KVM_REQ_OUTSIDE,			req_nothing },
 	{ KVM_REQ_UNBLOCK,			req_nothing },

@@ -27,6 +27,10 @@ EXPORT_SYMBOL_GPL(x86_tsc_ratio_frac_bits);
 u64 x86_tsc_ratio_max;
 EXPORT_SYMBOL_GPL(x86_tsc_ratio_max);
 
+/* Cycles by which the host's TSC has fallen back in suspends; written with one CPU running. */
+u64 x86_tsc_lost;
+static u64 tsc_at_suspend;
+
 static struct x86_clock *vm_clock(struct kvm_vcpu *vcpu)
 {
 	return &to_x86_vm(vcpu->kvm)->clock;
@@ -94,9 +98,29 @@ static void new_generation(struct x86_clock *c, u64 offset, u64 value, u64 ns)
 {
 	c->generation++;
 	c->gen_offset = offset;
+	c->gen_lost = READ_ONCE(x86_tsc_lost);
 	c->gen_write = value;
 	c->gen_nsec = ns;
 	c->gen_matched = 0;
+}
+
+/* An offset of now is worth what one of the generation is: no restart of the host's TSC between. */
+static bool may_continue(const struct x86_clock *c, const struct x86_tsc *t)
+{
+	return c->generation && c->last_khz == t->khz && c->gen_lost == READ_ONCE(x86_tsc_lost);
+}
+
+/* The last write is the one that gave @offset; the vCPU is of the generation that there now is. */
+static void note_write(struct x86_clock *c, struct x86_tsc *t, u64 offset, u64 ns)
+{
+	lockdep_assert_held(&c->tsc_lock);
+	c->last_khz = t->khz;
+	c->last_nsec = ns;
+	c->last_write = offset + scale(rdtsc(), t->ratio);
+	if (t->generation != c->generation) {
+		t->generation = c->generation;
+		c->gen_matched++;
+	}
 }
 
 /* The offset that @value gets, as of @ns; tsc_lock held. */
@@ -109,8 +133,7 @@ static u64 match_write(struct kvm_vcpu *vcpu, u64 value, u64 ns)
 	bool same;
 
 	lockdep_assert_held(&c->tsc_lock);
-	same = c->generation && c->last_khz == t->khz &&
-	       (!value || continues_last(c, t, value, elapsed));
+	same = may_continue(c, t) && (!value || continues_last(c, t, value, elapsed));
 	if (same && !check_tsc_unstable())
 		offset = c->gen_offset;
 	else if (same)		/* the host's TSCs cannot be compared: go by time */
@@ -118,15 +141,31 @@ static u64 match_write(struct kvm_vcpu *vcpu, u64 value, u64 ns)
 	else
 		new_generation(c, offset, value, ns);
 
-	c->last_khz = t->khz;
-	c->last_nsec = ns;
-	c->last_write = offset + scale(rdtsc(), t->ratio);
-	c->last_offset = offset;
-	if (t->generation != c->generation) {
-		t->generation = c->generation;
-		c->gen_matched++;
-	}
+	note_write(c, t, offset, ns);
 	return offset;
+}
+
+/**
+ * x86_tsc_set_offset - KVM_VCPU_TSC_OFFSET: what is added to the host's TSC
+ * @vcpu: loaded
+ * @offset: in cycles of the guest's TSC
+ *
+ * vCPUs that are given the same offset have the same TSC.
+ */
+void x86_tsc_set_offset(struct kvm_vcpu *vcpu, u64 offset)
+{
+	struct x86_clock *c = vm_clock(vcpu);
+	struct x86_tsc *t = &to_x86(vcpu)->tsc;
+	u64 ns = ktime_get_raw_ns();
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&c->tsc_lock, flags);
+	if (!may_continue(c, t) || c->gen_offset != offset)
+		new_generation(c, offset, offset + scale(rdtsc(), t->ratio), ns);
+	note_write(c, t, offset, ns);
+	raw_spin_unlock_irqrestore(&c->tsc_lock, flags);
+	set_offset(vcpu, offset);
+	kvm_request(vcpu, KVM_REQ_MASTERCLOCK);
 }
 
 static void write_by_user(struct kvm_vcpu *vcpu, u64 value)
@@ -252,6 +291,69 @@ long x86_vcpu_get_tsc_khz(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	return to_x86(vcpu)->tsc.khz;
 }
 
+/**
+ * x86_vm_set_tsc_khz - KVM_SET_TSC_KHZ on a VM: the frequency that its next vCPUs begin with
+ * @kvm: the VM; kvm->lock held
+ * @arg: kHz; 0 means the host's
+ *
+ * Return: 0, -EINVAL when no vCPU could have it.
+ */
+long x86_vm_set_tsc_khz(struct kvm *kvm, struct kvm_arg *arg)
+{
+	struct x86_tsc sample = {};
+	int r;
+
+	if (arg->value > U32_MAX)
+		return -EINVAL;
+	r = choose_ratio(&sample, arg->value);
+	if (!r)
+		WRITE_ONCE(to_x86_vm(kvm)->clock.default_khz, sample.khz);
+	return r;
+}
+
+long x86_vm_get_tsc_khz(struct kvm *kvm, struct kvm_arg *arg)
+{
+	return to_x86_vm(kvm)->clock.default_khz;
+}
+
+/*
+ * Suspend. On many machines the TSC begins again at 0. The guest's must go on: each vCPU's offset
+ * grows by what was lost when the vCPU is loaded for the first time after it.
+ */
+
+/* Context: the last CPU, irqs off. */
+void x86_tsc_suspend(void)
+{
+	tsc_at_suspend = rdtsc();
+}
+
+void x86_tsc_resume(void)
+{
+	u64 now = rdtsc();
+
+	if (now < tsc_at_suspend)
+		WRITE_ONCE(x86_tsc_lost, x86_tsc_lost + tsc_at_suspend - now);
+	kvmclock_resume();
+}
+
+static void make_up_for_suspend(struct kvm_vcpu *vcpu, u64 lost)
+{
+	struct x86_clock *c = vm_clock(vcpu);
+	struct x86_tsc *t = &to_x86(vcpu)->tsc;
+	u64 delta = scale(lost - t->lost, t->ratio);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&c->tsc_lock, flags);
+	if (t->generation == c->generation && c->gen_lost != lost) {
+		c->gen_offset += delta;
+		c->gen_lost = lost;
+	}
+	raw_spin_unlock_irqrestore(&c->tsc_lock, flags);
+	t->lost = lost;
+	set_offset(vcpu, t->offset + delta);
+	kvm_request(vcpu, KVM_REQ_MASTERCLOCK);
+}
+
 /*
  * Catch-up and hosts whose TSC is not to be trusted.
  */
@@ -280,7 +382,10 @@ void x86_tsc_load(struct kvm_vcpu *vcpu, int cpu)
 {
 	struct x86_tsc *t = &to_x86(vcpu)->tsc;
 	bool unstable = check_tsc_unstable();
+	u64 lost = READ_ONCE(x86_tsc_lost);
 
+	if (unlikely(t->lost != lost))
+		make_up_for_suspend(vcpu, lost);
 	if (unlikely(unstable && t->last_guest && t->last_cpu != cpu)) {
 		set_offset(vcpu, t->last_guest - scale(rdtsc(), t->ratio));
 		t->catchup = true;
@@ -305,5 +410,6 @@ int x86_tsc_vcpu_init(struct kvm_vcpu *vcpu)
 	struct x86_tsc *t = &to_x86(vcpu)->tsc;
 
 	t->last_cpu = -1;
+	t->lost = READ_ONCE(x86_tsc_lost);
 	return choose_ratio(t, vm_clock(vcpu)->default_khz);
 }

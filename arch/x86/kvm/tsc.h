@@ -21,10 +21,11 @@ struct kvm_arg;
 
 struct x86_clock {
 	raw_spinlock_t	tsc_lock;		/* guards matching of TSC writes: the next block */
-	u64		last_write, last_offset, last_nsec;
+	u64		last_write, last_nsec;
 	u32		last_khz;
 	u64		generation;		/* of TSCs that agree */
 	u64		gen_write, gen_nsec, gen_offset;
+	u64		gen_lost;		/* x86_tsc_lost when gen_offset was right */
 	unsigned int	gen_matched;		/* vCPUs of this generation */
 	u32		default_khz;		/* KVM_SET_TSC_KHZ on the VM; 0: the host's */
 
@@ -33,6 +34,7 @@ struct x86_clock {
 	bool		use_master;
 	u64		master_ns;		/* VM clock's host time at master_tsc */
 	u64		master_tsc;		/* host TSC */
+	u64		master_lost;		/* x86_tsc_lost then */
 	s64		offset_ns;		/* VM clock = host ns + offset_ns */
 	gpa_t		wall_gpa;		/* MSR_KVM_WALL_CLOCK(_NEW), as written */
 	struct delayed_work resync;		/* one a VM, not one a vCPU */
@@ -45,6 +47,7 @@ struct x86_tsc {
 	u32		khz;			/* the guest's frequency */
 	/* hardware does not keep it right: moved forward by time */
 	bool		catchup;
+	u64		lost;			/* x86_tsc_lost that the offset makes up for */
 	u64		generation;
 	u64		adjust;			/* IA32_TSC_ADJUST */
 	/* at the last put; only while the host's TSC is unstable */
@@ -84,6 +87,13 @@ void x86_tsc_adjust_write(struct kvm_vcpu *vcpu, u64 value, bool host);
 void x86_tsc_load(struct kvm_vcpu *vcpu, int cpu);
 void x86_tsc_put(struct kvm_vcpu *vcpu);
 int x86_tsc_set_khz(struct kvm_vcpu *vcpu, u32 khz);
+void x86_tsc_set_offset(struct kvm_vcpu *vcpu, u64 offset);	/* KVM_VCPU_TSC_OFFSET */
+long x86_vm_set_tsc_khz(struct kvm *kvm, struct kvm_arg *arg);
+long x86_vm_get_tsc_khz(struct kvm *kvm, struct kvm_arg *arg);
+/* The last CPU, irqs off: the host's TSC may begin again in between. */
+void x86_tsc_suspend(void);
+void x86_tsc_resume(void);
+extern u64 x86_tsc_lost;
 long x86_vcpu_set_tsc_khz(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 long x86_vcpu_get_tsc_khz(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 
@@ -97,6 +107,7 @@ int kvmclock_wall_msr_set(struct kvm_vcpu *vcpu, u64 data);
 /* KVM_HC_CLOCK_PAIRING: wall clock and guest TSC of one moment, written at @gpa; value for RAX. */
 long kvmclock_pair(struct kvm_vcpu *vcpu, gpa_t gpa);
 void kvmclock_reset(struct kvm_vcpu *vcpu);
+void kvmclock_resume(void);			/* after a suspend; any context */
 int kvmclock_module_init(void);
 void kvmclock_module_exit(void);
 long kvmclock_vm_get_clock(struct kvm *kvm, struct kvm_arg *arg);

@@ -4,6 +4,7 @@
  */
 #include <linux/nospec.h>
 #include <asm/nospec-branch.h>
+#include "attr.h"
 #include "x86.h"
 #include "vm.h"
 #include "io.h"
@@ -110,6 +111,8 @@ void x86_vcpu_created(struct kvm_vcpu *vcpu)
 	x86_tsc_write(vcpu, 0, true);
 	kvm_vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);
+	/* A filter that was set meanwhile asked only vCPUs that were there. */
+	kvm_request(vcpu, KVM_REQ_MSR_FILTER);
 	apic_map_changed(vcpu->kvm);
 	apic_map_update(vcpu->kvm);
 }
@@ -282,12 +285,6 @@ static long set_mp_state(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	return 0;
 }
 
-/* No capability is switched on for a single vCPU. */
-static long enable_cap(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
-{
-	return -EINVAL;
-}
-
 static const struct kvm_ioctl vcpu_ioctls[] = {
 	KVM_VCPU_IOCTL(KVM_GET_REGS,		ARG_OUT,	LOCK_VCPU,	x86_vcpu_get_regs),
 	KVM_VCPU_IOCTL(KVM_SET_REGS,		ARG_IN,		LOCK_VCPU,	x86_vcpu_set_regs),
@@ -312,7 +309,10 @@ static const struct kvm_ioctl vcpu_ioctls[] = {
 	KVM_VCPU_IOCTL(KVM_NMI,			ARG_ANY,	LOCK_VCPU,	x86_vcpu_nmi),
 	KVM_VCPU_IOCTL(KVM_GET_MP_STATE,	ARG_OUT,	LOCK_VCPU,	get_mp_state),
 	KVM_VCPU_IOCTL(KVM_SET_MP_STATE,	ARG_IN,		LOCK_VCPU,	set_mp_state),
-	KVM_VCPU_IOCTL(KVM_ENABLE_CAP,		ARG_IN,		LOCK_VCPU,	enable_cap),
+	KVM_VCPU_IOCTL(KVM_ENABLE_CAP,		ARG_IN,		LOCK_VCPU,	x86_vcpu_enable_cap),
+	KVM_VCPU_IOCTL(KVM_HAS_DEVICE_ATTR,	ARG_IN,		LOCK_VCPU,	x86_vcpu_has_attr),
+	KVM_VCPU_IOCTL(KVM_GET_DEVICE_ATTR,	ARG_IN,		LOCK_VCPU,	x86_vcpu_get_attr),
+	KVM_VCPU_IOCTL(KVM_SET_DEVICE_ATTR,	ARG_IN,		LOCK_VCPU,	x86_vcpu_set_attr),
 	KVM_VCPU_IOCTL(KVM_GET_LAPIC,		ARG_OUT,	LOCK_VCPU,	lapic_vcpu_get),
 	KVM_VCPU_IOCTL(KVM_SET_LAPIC,		ARG_IN,		LOCK_VCPU,	lapic_vcpu_set),
 	KVM_VCPU_IOCTL(KVM_SET_VAPIC_ADDR,	ARG_IN,		LOCK_VCPU,	vapic_vcpu_set_addr),

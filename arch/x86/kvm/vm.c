@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The x86 side of a VM: its creation, the tables of ioctls and capabilities, and what KVM_ENABLE_CAP turns on.
- *
- * A capability stands in the table only when what it promises is there.
+ * The x86 side of a VM: its creation, the tables of ioctls of the system and of a VM, and the table of ops that the
+ * core calls.
  */
+#include "attr.h"
+#include "msr_filter.h"
 #include "x86.h"
 #include "vm.h"
-
-#define X86_MAX_VCPUS		1024
-#define X86_MAX_VCPU_IDS	4096
 
 static int x86_vm_init(struct kvm *kvm, unsigned long type)
 {
@@ -42,6 +40,7 @@ static void x86_vm_destroy(struct kvm *kvm)
 	x86_tsc_vm_destroy(kvm);
 	irqchip_vm_destroy(kvm);
 	mmu_vm_destroy(kvm);
+	x86_msr_filter_destroy(kvm);
 }
 
 /* The clock's work and the timers of the chips look at vCPUs: they stop before those go. */
@@ -80,48 +79,6 @@ static long x86_vm_set_boot_cpu_id(struct kvm *kvm, struct kvm_arg *arg)
 	return 0;
 }
 
-#define X86_DISABLE_EXITS	KVM_X86_DISABLE_EXITS_HLT
-
-static int x86_vm_disable_exits(struct kvm *kvm, u64 exits)
-{
-	struct x86_vm *vm = to_x86_vm(kvm);
-
-	if (exits & ~X86_DISABLE_EXITS || kvm->created_vcpus)
-		return -EINVAL;
-	vm->hlt_in_guest = exits & KVM_X86_DISABLE_EXITS_HLT;
-	return 0;
-}
-
-static int x86_vm_x2apic_api(struct kvm *kvm, u64 flags)
-{
-	if (flags & ~(u64)(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK))
-		return -EINVAL;
-	to_x86_vm(kvm)->irqchip.x2apic_format |= flags;
-	return 0;
-}
-
-/* Context: kvm->lock held. */
-static int x86_vm_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
-{
-	struct x86_vm *vm = to_x86_vm(kvm);
-
-	if (cap->flags)
-		return -EINVAL;
-	switch (cap->cap) {
-	case KVM_CAP_SPLIT_IRQCHIP:
-		return irqchip_vm_split(kvm, cap);
-	case KVM_CAP_X2APIC_API:
-		return x86_vm_x2apic_api(kvm, cap->args[0]);
-	case KVM_CAP_X86_DISABLE_EXITS:
-		return x86_vm_disable_exits(kvm, cap->args[0]);
-	case KVM_CAP_EXCEPTION_PAYLOAD:
-		vm->exception_payload = cap->args[0];
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
 static bool x86_irqfd_allowed(struct kvm *kvm, struct kvm_irqfd *args)
 {
 	/* A resampling irqfd needs to see the EOI of a pin, and pins are here only with the whole irqchip. */
@@ -135,6 +92,8 @@ static const struct kvm_ioctl sys_ioctls[] = {
 	KVM_SYS_IOCTL(KVM_GET_MSR_FEATURE_INDEX_LIST,	ARG_USER, x86_sys_get_msr_feature_list),
 	KVM_SYS_IOCTL(KVM_GET_MSRS,			ARG_USER, x86_sys_get_msrs),
 	KVM_SYS_IOCTL(KVM_X86_GET_MCE_CAP_SUPPORTED,	ARG_OUT,  x86_sys_get_mce_cap),
+	KVM_SYS_IOCTL(KVM_HAS_DEVICE_ATTR,		ARG_IN,	  x86_sys_has_attr),
+	KVM_SYS_IOCTL(KVM_GET_DEVICE_ATTR,		ARG_IN,	  x86_sys_get_attr),
 };
 
 static const struct kvm_ioctl vm_ioctls[] = {
@@ -151,58 +110,11 @@ static const struct kvm_ioctl vm_ioctls[] = {
 	KVM_VM_IOCTL(KVM_GET_PIT2,		ARG_OUT,   LOCK_VM,	irqchip_vm_get_pit2),
 	KVM_VM_IOCTL(KVM_SET_PIT2,		ARG_IN,	   LOCK_VM,	irqchip_vm_set_pit2),
 	KVM_VM_IOCTL(KVM_REINJECT_CONTROL,	ARG_USER,  LOCK_VM,	irqchip_vm_reinject),
+	KVM_VM_IOCTL(KVM_X86_SET_MSR_FILTER,	ARG_IN,	   LOCK_VM,	x86_vm_set_msr_filter),
+	KVM_VM_IOCTL(KVM_SET_TSC_KHZ,		ARG_VALUE, LOCK_VM,	x86_vm_set_tsc_khz),
+	KVM_VM_IOCTL(KVM_GET_TSC_KHZ,		ARG_ANY,   LOCK_VM,	x86_vm_get_tsc_khz),
 	KVM_VM_IOCTL(KVM_GET_CLOCK,		ARG_OUT,   LOCK_NONE,	kvmclock_vm_get_clock),
 	KVM_VM_IOCTL(KVM_SET_CLOCK,		ARG_IN,	   LOCK_NONE,	kvmclock_vm_set_clock),
-};
-
-static int cap_tsc_khz(struct kvm *kvm)
-{
-	return x86_tsc_ratio_one != 0;
-}
-
-static int cap_clock(struct kvm *kvm)
-{
-	return KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
-}
-
-static const struct kvm_cap caps[] = {
-	{ KVM_CAP_HLT, 1 },
-	{ KVM_CAP_EXT_CPUID, 1 },
-	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
-	{ KVM_CAP_SET_TSS_ADDR, 1 },
-	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
-	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
-	{ KVM_CAP_IRQCHIP, 1 },
-	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
-	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
-	{ KVM_CAP_PIT, 1 },
-	{ KVM_CAP_PIT2, 1 },
-	{ KVM_CAP_PIT_STATE2, 1 },
-	{ KVM_CAP_REINJECT_CONTROL, 1 },
-	{ KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK },
-	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
-	{ KVM_CAP_MP_STATE, 1 },
-	{ KVM_CAP_USER_NMI, 1 },
-	{ KVM_CAP_VCPU_EVENTS, 1 },
-	{ KVM_CAP_INTR_SHADOW, 1 },
-	{ KVM_CAP_EXCEPTION_PAYLOAD, 1 },
-	{ KVM_CAP_DEBUGREGS, 1 },
-	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
-	{ KVM_CAP_SREGS2, 1 },
-	{ KVM_CAP_XSAVE, 1 },
-	{ KVM_CAP_XSAVE2, .get = x86_cap_xsave2 },
-	{ KVM_CAP_XCRS, 1 },
-	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
-	{ KVM_CAP_NOP_IO_DELAY, 1 },
-	{ KVM_CAP_ADJUST_CLOCK, .get = cap_clock },
-	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
-	{ KVM_CAP_TSC_CONTROL, .get = cap_tsc_khz },
-	{ KVM_CAP_GET_TSC_KHZ, 1 },
-	{ KVM_CAP_X86_DISABLE_EXITS, X86_DISABLE_EXITS },
-	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
-	{ KVM_CAP_GET_MSR_FEATURES, 1 },
-	{ KVM_CAP_MCE, X86_MCE_BANKS },
-	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 };
 
 static struct kvm_arch_ops x86_arch = {
@@ -211,6 +123,9 @@ static struct kvm_arch_ops x86_arch = {
 	.max_vcpu_ids	= X86_MAX_VCPU_IDS,
 	.address_spaces	= 1,		/* 2 when SMM is there */
 	.slot_flags	= KVM_MEM_READONLY,
+
+	.suspend	= x86_tsc_suspend,
+	.resume		= x86_tsc_resume,
 
 	.vm_init	= x86_vm_init,
 	.vm_release	= x86_vm_release,
@@ -248,7 +163,6 @@ static struct kvm_arch_ops x86_arch = {
 
 	.sys_ioctls	= KVM_IOCTL_TABLE(sys_ioctls),
 	.vm_ioctls	= KVM_IOCTL_TABLE(vm_ioctls),
-	.caps		= KVM_CAP_TABLE(caps),
 };
 
 int x86_register_arch(const struct kvm_x86_ops *ops)
@@ -258,6 +172,7 @@ int x86_register_arch(const struct kvm_x86_ops *ops)
 	x86_arch.cpu_enable = ops->cpu_enable;
 	x86_arch.cpu_disable = x86_cpu_disable;
 	x86_arch.vcpu_ioctls = x86_vcpu_ioctl_table;
+	x86_arch.caps = x86_cap_table;
 	x86_arch.vm_stats = x86_vm_stat_table;
 	x86_arch.vcpu_stats = x86_vcpu_stat_table;
 	return kvm_register_arch(&x86_arch);

@@ -15,6 +15,13 @@ unsigned long x86_cr4_from_features(bool (*has)(struct kvm_vcpu *vcpu, unsigned 
 /* Rows of the statistics (stats.c). */
 extern const struct kvm_stat_table x86_vm_stat_table, x86_vcpu_stat_table;
 
+/* caps.c */
+#define X86_MAX_VCPUS		1024
+#define X86_MAX_VCPU_IDS	4096
+extern const struct kvm_cap_table x86_cap_table;
+int x86_vm_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap);	/* kvm->lock held */
+long x86_vcpu_enable_cap(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
+
 /* vcpu.c */
 #define X86_MCE_BANKS	32
 extern const struct kvm_ioctl_table x86_vcpu_ioctl_table;

@@ -71,6 +71,8 @@ enum x86_seg_index {
 #define KVM_REQ_IOAPIC_EOI_EXIT	X86_REQ(13)	/* split irqchip: user space's IOAPIC must see an EOI */
 #define KVM_REQ_SMI		X86_REQ(14)
 
+struct x86_msr_filter;
+
 struct x86_vm {
 	struct kvm		kvm;		/* first: the core allocates by vm_size */
 	struct x86_mmu_vm	mmu;
@@ -81,9 +83,14 @@ struct x86_vm {
 	u32			bsp_vcpu_id;	/* under kvm->lock, before the first vCPU */
 	u64			disabled_quirks;
 	/* KVM_CAP_X86_DISABLE_EXITS; set before the first vCPU */
-	bool			hlt_in_guest, pause_in_guest, mwait_in_guest, cstate_in_guest;
+	bool			hlt_in_guest, pause_in_guest, mwait_in_guest;
 	u64			user_msr_mask;	/* KVM_CAP_X86_USER_SPACE_MSR: KVM_MSR_EXIT_REASON_* */
+	struct x86_msr_filter __rcu *msr_filter;	/* msr_filter.c; written under kvm->lock, read under srcu */
+	u64			hypercall_exits;	/* KVM_CAP_EXIT_HYPERCALL: bit n is hypercall n */
 	bool			exception_payload;	/* KVM_CAP_EXCEPTION_PAYLOAD */
+	bool			triple_fault_event;	/* KVM_CAP_X86_TRIPLE_FAULT_EVENT */
+	bool			exit_on_emulation_failure;
+	bool			max_vcpu_id_set;	/* KVM_CAP_MAX_VCPU_ID, once */
 	struct {
 		u64 mmu_shadow_zapped, mmu_pte_write, mmu_pde_zapped, mmu_flooded, mmu_recycled;
 		u64 mmu_cache_miss, mmu_unsync, pages_4k, pages_2m, pages_1g, nx_lpage_splits;
@@ -171,6 +178,10 @@ struct x86_vcpu {
 	u64			exit_qualification_a, exit_qualification_b;
 	struct x86_vcpu_stats	stat;
 };
+
+/* Behaviour that user space can turn off (KVM_CAP_DISABLE_QUIRKS2): is it on? */
+#define x86_has_quirk(kvm, name)	\
+	(!(READ_ONCE(to_x86_vm(kvm)->disabled_quirks) & KVM_X86_QUIRK_##name))
 
 static inline struct x86_vm *to_x86_vm(const struct kvm *kvm)
 {
@@ -334,6 +345,12 @@ long x86_vcpu_get_xcrs(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 long x86_vcpu_set_xcrs(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 int x86_cap_xsave2(struct kvm *kvm);
 
+/* What KVM_SET_GUEST_DEBUG takes. */
+#define X86_GUESTDBG_FLAGS							\
+	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |			\
+	 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP |			\
+	 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | KVM_GUESTDBG_BLOCKIRQ)
+
 /* REGS, SREGS, SREGS2, DEBUGREGS, TRANSLATE, GUEST_DEBUG, SYNC_REGS (regs.c). */
 long x86_vcpu_get_regs(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 long x86_vcpu_set_regs(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
@@ -378,7 +395,8 @@ int x86_exit_hypercall(struct kvm_vcpu *vcpu);
 int x86_exit_xsetbv(struct kvm_vcpu *vcpu);
 int x86_exit_rdpmc(struct kvm_vcpu *vcpu);
 int x86_exit_wbinvd(struct kvm_vcpu *vcpu);
-int x86_exit_as_nop(struct kvm_vcpu *vcpu);	/* MONITOR, MWAIT, INVD */
+int x86_exit_as_nop(struct kvm_vcpu *vcpu);	/* INVD */
+int x86_exit_mwait(struct kvm_vcpu *vcpu);	/* MONITOR, MWAIT */
 int x86_exit_ud(struct kvm_vcpu *vcpu);		/* the instruction does not exist for this guest */
 int x86_exit_internal_error(struct kvm_vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data);
 

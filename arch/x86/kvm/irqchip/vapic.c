@@ -49,26 +49,39 @@ void vapic_tpr_accessed(struct kvm_vcpu *vcpu, bool write)
 	kvm_request(vcpu, KVM_REQ_REPORT_TPR);
 }
 
+/**
+ * vapic_vcpu_set_addr - KVM_SET_VAPIC_ADDR: the word of guest memory, 0 for none
+ * @vcpu: loaded
+ * @arg: struct kvm_vapic_addr
+ *
+ * Return: 0, -EINVAL without a LAPIC here or without memory there; then the old word stays.
+ */
 long vapic_vcpu_set_addr(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 {
 	const struct kvm_vapic_addr *addr = arg->data;
 	struct x86_vcpu *v = to_x86(vcpu);
+	struct kvm_gpa_cache page;
 	int r = 0;
 
 	if (!v->lapic)
 		return -EINVAL;
-	v->vapic.active = false;
-	if (!addr->vapic_addr)
+	if (!addr->vapic_addr) {
+		v->vapic.active = false;
 		return 0;
+	}
 	kvm_vcpu_srcu_lock(vcpu);
-	if (kvm_gpa_cache_init(vcpu->kvm, &v->vapic.page, addr->vapic_addr, sizeof(u32)))
+	if (kvm_gpa_cache_init(vcpu->kvm, &page, addr->vapic_addr, sizeof(u32)))
 		r = -EINVAL;
-	else
-		v->vapic.active = true;
 	kvm_vcpu_srcu_unlock(vcpu);
+	if (!r) {
+		v->vapic.page = page;
+		v->vapic.active = true;
+		kvm_request(vcpu, KVM_REQ_EVENT);	/* which writes it */
+	}
 	return r;
 }
 
+/* KVM_TPR_ACCESS_REPORTING: -EINVAL for flags. */
 long vapic_vcpu_report_tpr(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 {
 	const struct kvm_tpr_access_ctl *ctl = arg->data;

@@ -17,6 +17,7 @@
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/pvclock_gtod.h>
+#include <linux/suspend.h>
 #include <linux/timekeeper_internal.h>
 #include <linux/clocksource.h>
 #include <asm/tsc.h>
@@ -249,10 +250,11 @@ void kvmclock_master_update(struct kvm *kvm)
 
 	raw_spin_lock_irqsave(&c->tsc_lock, flags);
 	on = READ_ONCE(host_uses_tsc) && all_matched(kvm);
-	changed = on != c->use_master;
+	changed = on != c->use_master || c->master_lost != READ_ONCE(x86_tsc_lost);
 	if (changed) {
 		write_seqcount_begin(&c->seq);
 		c->use_master = on;
+		c->master_lost = READ_ONCE(x86_tsc_lost);
 		if (on) {
 			m = moment_of_host(&snap);
 			c->master_tsc = m.tsc;
@@ -300,17 +302,64 @@ static int timekeeper_changed(struct notifier_block *nb, unsigned long stepped, 
 	return NOTIFY_OK;
 }
 
+/* The TSC may have begun again, and a master's moment with it. */
+void kvmclock_resume(void)
+{
+	irq_work_queue(&source_irq_work);
+}
+
 static struct notifier_block timekeeper_notifier = {
 	.notifier_call = timekeeper_changed,
 };
 
+/*
+ * The host goes to sleep: its guests will find time gone, and are told that they were stopped, so
+ * that their watchdogs take it for that.
+ */
+static void all_were_stopped(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm *kvm;
+	unsigned long i;
+
+	mutex_lock(&kvm_lock);
+	list_for_each_entry(kvm, &kvm_vms, node) {
+		kvm_for_each_vcpu(i, vcpu, kvm) {
+			if (!READ_ONCE(to_x86(vcpu)->pv.clock.active))
+				continue;
+			WRITE_ONCE(to_x86(vcpu)->pv.clock.pause_flag, true);
+			kvm_request(vcpu, KVM_REQ_CLOCK_UPDATE);
+		}
+	}
+	mutex_unlock(&kvm_lock);
+}
+
+static int power_changes(struct notifier_block *nb, unsigned long what, void *unused)
+{
+	if (what == PM_SUSPEND_PREPARE || what == PM_HIBERNATION_PREPARE)
+		all_were_stopped();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block power_notifier = {
+	.notifier_call = power_changes,
+};
+
 int kvmclock_module_init(void)
 {
-	return pvclock_gtod_register_notifier(&timekeeper_notifier);
+	int r = register_pm_notifier(&power_notifier);
+
+	if (r)
+		return r;
+	r = pvclock_gtod_register_notifier(&timekeeper_notifier);
+	if (r)
+		unregister_pm_notifier(&power_notifier);
+	return r;
 }
 
 void kvmclock_module_exit(void)
 {
+	unregister_pm_notifier(&power_notifier);
 	pvclock_gtod_unregister_notifier(&timekeeper_notifier);
 	irq_work_sync(&source_irq_work);
 	cancel_work_sync(&source_work);

@@ -18,6 +18,13 @@ u32 pv_supported_features(void)
 	       BIT(KVM_FEATURE_POLL_CONTROL);
 }
 
+/* A service is there for whoever asks, unless user space wants the guest's CPUID to decide. */
+static bool offered(struct kvm_vcpu *vcpu, unsigned int feature)
+{
+	return !to_x86(vcpu)->pv.enforce_features ||
+	       to_x86(vcpu)->cpuid.pv_features & BIT(feature);
+}
+
 /*
  * MSRs.
  */
@@ -90,25 +97,35 @@ static const struct {
 	u32	index;
 	u64	(*get)(struct kvm_vcpu *vcpu);
 	int	(*set)(struct kvm_vcpu *vcpu, u64 data, bool host);
+	u8	feature;
 } msr_rows[] = {
-	{ MSR_KVM_SYSTEM_TIME,		get_system_time,	set_old_system_time },
-	{ MSR_KVM_WALL_CLOCK,		get_wall,		set_wall },
-	{ MSR_KVM_SYSTEM_TIME_NEW,	get_system_time,	set_system_time },
-	{ MSR_KVM_WALL_CLOCK_NEW,	get_wall,		set_wall },
-	{ MSR_KVM_STEAL_TIME,		get_steal,		set_steal },
-	{ MSR_KVM_PV_EOI_EN,		get_pv_eoi,		set_pv_eoi },
-	{ MSR_KVM_POLL_CONTROL,		get_poll_control,	set_poll_control },
+	{ MSR_KVM_SYSTEM_TIME,		get_system_time,	set_old_system_time,
+	  KVM_FEATURE_CLOCKSOURCE },
+	{ MSR_KVM_WALL_CLOCK,		get_wall,		set_wall,
+	  KVM_FEATURE_CLOCKSOURCE },
+	{ MSR_KVM_SYSTEM_TIME_NEW,	get_system_time,	set_system_time,
+	  KVM_FEATURE_CLOCKSOURCE2 },
+	{ MSR_KVM_WALL_CLOCK_NEW,	get_wall,		set_wall,
+	  KVM_FEATURE_CLOCKSOURCE2 },
+	{ MSR_KVM_STEAL_TIME,		get_steal,		set_steal,
+	  KVM_FEATURE_STEAL_TIME },
+	{ MSR_KVM_PV_EOI_EN,		get_pv_eoi,		set_pv_eoi,
+	  KVM_FEATURE_PV_EOI },
+	{ MSR_KVM_POLL_CONTROL,		get_poll_control,	set_poll_control,
+	  KVM_FEATURE_POLL_CONTROL },
 };
 
-int pv_msr_get(struct kvm_vcpu *vcpu, u32 index, u64 *data)
+int pv_msr_get(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(msr_rows); i++) {
-		if (msr_rows[i].index == index) {
-			*data = msr_rows[i].get(vcpu);
-			return 0;
-		}
+		if (msr_rows[i].index != index)
+			continue;
+		if (!host && !offered(vcpu, msr_rows[i].feature))
+			return X86_MSR_INVALID;
+		*data = msr_rows[i].get(vcpu);
+		return 0;
 	}
 	return X86_MSR_UNKNOWN;
 }
@@ -118,8 +135,11 @@ int pv_msr_set(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(msr_rows); i++) {
-		if (msr_rows[i].index == index)
-			return msr_rows[i].set(vcpu, data, host);
+		if (msr_rows[i].index != index)
+			continue;
+		if (!host && !offered(vcpu, msr_rows[i].feature))
+			return X86_MSR_INVALID;
+		return msr_rows[i].set(vcpu, data, host);
 	}
 	return X86_MSR_UNKNOWN;
 }
@@ -208,12 +228,16 @@ static long hc_clock_pairing(struct kvm_vcpu *vcpu, const struct hypercall *h)
 	return kvmclock_pair(vcpu, h->a[0]);
 }
 
-static long (*const hypercalls[])(struct kvm_vcpu *vcpu, const struct hypercall *h) = {
-	[KVM_HC_VAPIC_POLL_IRQ]	= hc_poll_irq,
-	[KVM_HC_KICK_CPU]	= hc_kick_cpu,
-	[KVM_HC_CLOCK_PAIRING]	= hc_clock_pairing,
-	[KVM_HC_SEND_IPI]	= hc_send_ipi,
-	[KVM_HC_SCHED_YIELD]	= hc_sched_yield,
+/* feature: the bit of KVM_CPUID_FEATURES that offers it; 0 where there is none. */
+static const struct {
+	long	(*call)(struct kvm_vcpu *vcpu, const struct hypercall *h);
+	u8	feature;
+} hypercalls[] = {
+	[KVM_HC_VAPIC_POLL_IRQ]	= { hc_poll_irq },
+	[KVM_HC_KICK_CPU]	= { hc_kick_cpu, KVM_FEATURE_PV_UNHALT },
+	[KVM_HC_CLOCK_PAIRING]	= { hc_clock_pairing },
+	[KVM_HC_SEND_IPI]	= { hc_send_ipi, KVM_FEATURE_PV_SEND_IPI },
+	[KVM_HC_SCHED_YIELD]	= { hc_sched_yield, KVM_FEATURE_PV_SCHED_YIELD },
 };
 
 long pv_hypercall(struct kvm_vcpu *vcpu, unsigned long nr, unsigned long a0, unsigned long a1,
@@ -224,7 +248,11 @@ long pv_hypercall(struct kvm_vcpu *vcpu, unsigned long nr, unsigned long a0, uns
 	if (nr >= ARRAY_SIZE(hypercalls))
 		return -KVM_ENOSYS;
 	nr = array_index_nospec(nr, ARRAY_SIZE(hypercalls));
-	return hypercalls[nr] ? hypercalls[nr](vcpu, &h) : -KVM_ENOSYS;
+	if (!hypercalls[nr].call)
+		return -KVM_ENOSYS;
+	if (hypercalls[nr].feature && !offered(vcpu, hypercalls[nr].feature))
+		return -KVM_ENOSYS;
+	return hypercalls[nr].call(vcpu, &h);
 }
 
 /*

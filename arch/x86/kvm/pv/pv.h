@@ -26,6 +26,7 @@ struct x86_pv {
 	} eoi;
 	u64				poll_control;	/* MSR_KVM_POLL_CONTROL */
 	u64				migration_control;
+	bool				enforce_features;	/* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	bool				unhalted;	/* KVM_HC_KICK_CPU came */
 };
 
@@ -33,7 +34,7 @@ struct x86_pv {
 u32 pv_supported_features(void);
 
 /* MSRs 0x4b564d00... and the old clock numbers; as x86_msr_get/set. */
-int pv_msr_get(struct kvm_vcpu *vcpu, u32 index, u64 *data);
+int pv_msr_get(struct kvm_vcpu *vcpu, u32 index, u64 *data, bool host);
 int pv_msr_set(struct kvm_vcpu *vcpu, u32 index, u64 data, bool host);
 extern const u32 pv_msrs[];	/* the numbers, for KVM_GET_MSR_INDEX_LIST */
 extern const unsigned int pv_nr_msrs;

@@ -8,6 +8,7 @@
  * two bits an MSR, read and write, in four ranges of 2 KiB (APM vol 2, 15.11); 1 means exit.
  */
 #include <linux/nospec.h>
+#include "../msr_filter.h"
 #include "svm.h"
 
 enum {
@@ -72,20 +73,34 @@ static void msrpm_set(struct vcpu_svm *svm, u32 index, bool read_exits, bool wri
 	}
 }
 
+/* The guest goes at the MSR directly, as far as user space's filter lets it. */
+static void msrpm_open(struct vcpu_svm *svm, u32 index)
+{
+	struct kvm_vcpu *vcpu = &svm->x86.vcpu;
+
+	msrpm_set(svm, index, !x86_msr_allowed(vcpu, index, KVM_MSR_FILTER_READ),
+		  !x86_msr_allowed(vcpu, index, KVM_MSR_FILTER_WRITE));
+}
+
 void svm_msrpm_init(struct vcpu_svm *svm)
+{
+	memset(svm->msrpm, 0xff, PAGE_SIZE << SVM_MSRPM_ORDER);
+}
+
+/* What may be direct, or the filter, has changed. */
+void svm_msrpm_update(struct vcpu_svm *svm)
 {
 	unsigned int i;
 
-	memset(svm->msrpm, 0xff, PAGE_SIZE << SVM_MSRPM_ORDER);
 	for (i = 0; i < ARRAY_SIZE(vmcb_msrs); i++)
 		if (vmcb_msrs[i].flags & DIRECT)
-			msrpm_set(svm, vmcb_msrs[i].index, false, false);
+			msrpm_open(svm, vmcb_msrs[i].index);
 	/*
 	 * Where the hardware switches SPEC_CTRL by itself, the VMCB's copy is the guest's from the
 	 * start (15.38).
 	 */
-	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
-		msrpm_set(svm, MSR_IA32_SPEC_CTRL, false, false);
+	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL) || svm->entry.spec_ctrl_open)
+		msrpm_open(svm, MSR_IA32_SPEC_CTRL);
 }
 
 #define PAT_AT_RESET	0x0007040600070406ULL	/* WB, WT, UC-, UC, and again (7.8.1) */
@@ -143,7 +158,7 @@ static int set_spec_ctrl(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 	svm->entry.spec_ctrl = msr->data;
 	if (msr->data && !svm->entry.spec_ctrl_open) {
 		svm->entry.spec_ctrl_open = true;
-		msrpm_set(svm, MSR_IA32_SPEC_CTRL, false, false);
+		msrpm_open(svm, MSR_IA32_SPEC_CTRL);
 	}
 	return 0;
 }

@@ -158,6 +158,7 @@ int svm_get_msr(struct kvm_vcpu *vcpu, struct x86_msr *msr);
 int svm_set_msr(struct kvm_vcpu *vcpu, const struct x86_msr *msr);
 bool svm_has_msr(u32 index);
 void svm_msrpm_init(struct vcpu_svm *svm);
+void svm_msrpm_update(struct vcpu_svm *svm);
 void svm_msr_reset(struct vcpu_svm *svm);
 #define SVM_MSRPM_ORDER		1
 

@@ -67,6 +67,7 @@ void svm_update_intercepts(struct kvm_vcpu *vcpu)
 		      !x86_guest_has(vcpu, X86_FEATURE_INVPCID));
 	svm_intercept(svm, INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_BP,
 		      vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP);
+	svm_msrpm_update(svm);
 }
 
 /* A segment as power-on and INIT leave it: real mode, 64 KiB (14.1.3). */
