@@ -125,14 +125,13 @@ static int hypercall_to_user(struct kvm_vcpu *vcpu, const struct hypercall *h)
 int x86_exit_hypercall(struct kvm_vcpu *vcpu)
 {
 	const struct hypercall h = hypercall_of(vcpu);
-	long ret;
+	bool for_user = is_for_user(vcpu, &h);
+	long ret = -KVM_EINVAL;
 
-	if (!is_for_user(vcpu, &h))
-		ret = do_hypercall(vcpu, &h);
-	else if (range_valid(&h))
+	if (for_user && range_valid(&h))
 		return hypercall_to_user(vcpu, &h);
-	else
-		ret = -KVM_EINVAL;
+	if (!for_user)
+		ret = do_hypercall(vcpu, &h);
 	x86_reg_write(vcpu, GPR_RAX, h.wide ? ret : (u32)ret);
 	return x86_insn_skip(vcpu);
 }

@@ -142,10 +142,10 @@ static int write_page(struct kvm_vcpu *vcpu, struct x86_kvmclock *k,
 
 	if (kvm_write_guest_cached(kvm, &k->page, 0, &version, sizeof(version)))
 		return -EFAULT;
-	smp_wmb();
+	smp_wmb();	/* the odd version, then the contents */
 	info->version = version + 1;
 	kvm_write_guest_cached(kvm, &k->page, body, (u8 *)info + body, sizeof(*info) - body);
-	smp_wmb();
+	smp_wmb();	/* the contents, then the even version */
 	kvm_write_guest_cached(kvm, &k->page, 0, &info->version, sizeof(info->version));
 	k->info = *info;
 	return 0;
@@ -444,12 +444,12 @@ int kvmclock_wall_msr_set(struct kvm_vcpu *vcpu, u64 data)
 	version = (version | 1) + 2;
 	if (kvm_write_guest(kvm, data, &version, sizeof(version)))
 		return 0;
-	smp_wmb();
+	smp_wmb();	/* as in write_page() */
 	zero = ktime_get_real_ns() - kvmclock_vm_ns(kvm);
 	w.version = version + 1;
 	w.sec = div_u64_rem(zero, NSEC_PER_SEC, &w.nsec);
 	kvm_write_guest(kvm, data + sizeof(version), &w.sec, sizeof(w) - sizeof(version));
-	smp_wmb();
+	smp_wmb();	/* as in write_page() */
 	kvm_write_guest(kvm, data, &w.version, sizeof(w.version));
 	return 0;
 }
