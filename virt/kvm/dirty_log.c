@@ -110,6 +110,18 @@ static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned lo
 }
 
 /*
+ * User space has not heard of what was taken: it is dirty still. The pages are protected, which
+ * costs each a fault and no more.
+ */
+static void give_back_dirty(const struct kvm_slot *slot, const unsigned long *taken)
+{
+	unsigned long i;
+
+	for (i = 0; i < dirty_words(slot->npages); i++)
+		atomic_long_or(taken[i], (atomic_long_t *)(slot->dirty_bitmap + i));
+}
+
+/*
  * KVM_GET_DIRTY_LOG (KVM API 4.8): the whole bitmap; pages are reported once, unless clearing is
  * manual.
  */
@@ -128,9 +140,11 @@ long kvm_vm_get_dirty_log(struct kvm *kvm, struct kvm_arg *arg)
 		out = dirty_snapshot(slot);
 		take_dirty(kvm, slot, 0, dirty_words(slot->npages), NULL, out);
 	}
-	if (copy_to_user(log->dirty_bitmap, out, dirty_bytes(slot->npages)))
-		return -EFAULT;
-	return 0;
+	if (!copy_to_user(log->dirty_bitmap, out, dirty_bytes(slot->npages)))
+		return 0;
+	if (!kvm->dirty_log_manual)
+		give_back_dirty(slot, out);
+	return -EFAULT;
 }
 
 /* KVM_CLEAR_DIRTY_LOG (KVM API 4.117): the pages that user space names are clean from now on. */
