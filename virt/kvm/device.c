@@ -153,21 +153,53 @@ static void unmake_device(struct kvm_device *dev)
 	kfree(dev);
 }
 
-/* A file for @dev that nobody has seen yet; its number in *@fd. It takes a reference to the VM. */
-static struct file *make_file(struct kvm_device *dev, int *fd)
+/* A file for @dev that nobody has seen yet. It takes a reference to the VM. */
+static struct file *make_file(struct kvm_device *dev)
 {
 	struct file *file;
 
-	*fd = get_unused_fd_flags(O_CLOEXEC);
-	if (*fd < 0)
-		return ERR_PTR(*fd);
 	kvm_get_kvm(dev->kvm);
 	file = anon_inode_getfile(dev->class->name, &device_fops, dev, O_RDWR);
-	if (IS_ERR(file)) {
+	if (IS_ERR(file))
 		kvm_put_kvm_no_destroy(dev->kvm);
-		put_unused_fd(*fd);
-	}
 	return file;
+}
+
+/*
+ * The number of the file is told before there is one: a file could not be taken back without its
+ * release, and a device that stays without one could not be made again.
+ */
+static int create_device(struct kvm *kvm, const struct kvm_device_class *class,
+			 struct kvm_create_device *args, struct kvm_create_device __user *user)
+{
+	struct kvm_device *dev;
+	struct file *file;
+	int r;
+
+	args->fd = get_unused_fd_flags(O_CLOEXEC);
+	if ((int)args->fd < 0)
+		return args->fd;
+	dev = make_device(kvm, class, args->type);
+	r = PTR_ERR_OR_ZERO(dev);
+	if (r)
+		goto no_device;
+	r = put_user(args->fd, &user->fd);
+	if (r)
+		goto no_file;
+	file = make_file(dev);
+	r = PTR_ERR_OR_ZERO(file);
+	if (r)
+		goto no_file;
+	if (class->init)
+		class->init(dev);
+	fd_install(args->fd, file);
+	return 0;
+
+no_file:
+	unmake_device(dev);
+no_device:
+	put_unused_fd(args->fd);
+	return r;
 }
 
 /*
@@ -176,32 +208,19 @@ static struct file *make_file(struct kvm_device *dev, int *fd)
  */
 long kvm_vm_create_device(struct kvm *kvm, struct kvm_arg *arg)
 {
-	struct kvm_create_device *args = arg->data;
-	const struct kvm_device_class *class = class_of(args->type);
-	struct kvm_device *dev;
-	struct file *file;
-	int fd;
+	const struct kvm_device_class *class;
+	struct kvm_create_device args;
 
+	if (copy_from_user(&args, arg->user, sizeof(args)))
+		return -EFAULT;
+	class = class_of(args.type);
 	if (!class)
 		return -ENODEV;
-	if (args->flags & ~KVM_CREATE_DEVICE_TEST)
+	if (args.flags & ~KVM_CREATE_DEVICE_TEST)
 		return -EINVAL;
-	if (args->flags & KVM_CREATE_DEVICE_TEST)
+	if (args.flags & KVM_CREATE_DEVICE_TEST)
 		return 0;
-
-	dev = make_device(kvm, class, args->type);
-	if (IS_ERR(dev))
-		return PTR_ERR(dev);
-	file = make_file(dev, &fd);
-	if (IS_ERR(file)) {
-		unmake_device(dev);
-		return PTR_ERR(file);
-	}
-	if (class->init)
-		class->init(dev);
-	args->fd = fd;
-	fd_install(fd, file);
-	return 0;
+	return create_device(kvm, class, &args, arg->user);
 }
 
 /* Nobody has the VM any more; what is left are devices that live with it. */

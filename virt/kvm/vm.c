@@ -368,7 +368,7 @@ static const struct kvm_ioctl rows[] = {
 	KVM_VM_IOCTL(KVM_ENABLE_CAP, ARG_IN, LOCK_NONE, vm_enable_cap),
 	KVM_VM_IOCTL(KVM_CREATE_VCPU, ARG_VALUE, LOCK_NONE, kvm_vm_create_vcpu),
 	KVM_VM_IOCTL(KVM_GET_STATS_FD, ARG_NONE, LOCK_NONE, kvm_vm_stats_fd),
-	KVM_VM_IOCTL(KVM_CREATE_DEVICE, ARG_INOUT, LOCK_NONE, kvm_vm_create_device),
+	KVM_VM_IOCTL(KVM_CREATE_DEVICE, ARG_USER, LOCK_NONE, kvm_vm_create_device),
 
 	KVM_VM_IOCTL(KVM_SET_USER_MEMORY_REGION, ARG_IN, LOCK_SLOTS, kvm_vm_set_memory_region),
 	KVM_VM_IOCTL(KVM_GET_DIRTY_LOG, ARG_IN, LOCK_SLOTS, kvm_vm_get_dirty_log),
