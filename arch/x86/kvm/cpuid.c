@@ -393,8 +393,9 @@ long x86_sys_get_supported_cpuid(struct kvm_arg *arg)
 	if (r)
 		goto out;
 	head.nent = l.n;
-	if (copy_to_user(user, &head, sizeof(head)) ||
-	    copy_to_user(user->entries, l.entries, l.n * sizeof(*l.entries)))
+	/* The count last: after a failure the caller's is as it was. */
+	if (copy_to_user(user->entries, l.entries, l.n * sizeof(*l.entries)) ||
+	    copy_to_user(user, &head, sizeof(head)))
 		r = -EFAULT;
 out:
 	kvfree(l.entries);
@@ -688,8 +689,9 @@ long x86_vcpu_get_cpuid2(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	if (head.nent < c->n)
 		return -E2BIG;
 	head.nent = c->n;
-	if (copy_to_user(user, &head, sizeof(head)) ||
-	    copy_to_user(user->entries, c->entries, c->n * sizeof(*c->entries)))
+	/* The count last: after a failure the caller's is as it was. */
+	if (copy_to_user(user->entries, c->entries, c->n * sizeof(*c->entries)) ||
+	    copy_to_user(user, &head, sizeof(head)))
 		return -EFAULT;
 	return 0;
 }
