@@ -13,8 +13,9 @@
 #include <kvm/memslot.h>
 
 /*
- * Return: 0, or -EFAULT when a part has no slot, is read-only (for writes), or the VMM's memory is
- * not there.
+ * Return: 0; -ENOENT when a part has no slot or, for writes, a read-only one: the guest's affair;
+ * -EFAULT when the VMM's memory is not there or there is none to bring it in: the host's, and the
+ * guest must not be told anything by it. A part may have been copied then.
  */
 int kvm_read_guest(struct kvm *kvm, gpa_t gpa, void *buf, unsigned long len);
 int kvm_write_guest(struct kvm *kvm, gpa_t gpa, const void *buf, unsigned long len);
@@ -34,7 +35,7 @@ hva_t kvm_vcpu_gfn_to_hva(struct kvm_vcpu *vcpu, gfn_t gfn, bool *writable);
 /*
  * A place that is read or written again and again (kvmclock page, steal time). The lookup is
  * repeated only when the slot table has changed. @len must not cross a slot; init fails with
- * -EFAULT then, and with -EINVAL on a wrap.
+ * -EFAULT then, and with -EINVAL on a wrap; reads and writes fail as those by gpa do.
  */
 struct kvm_gpa_cache {
 	u64		generation;

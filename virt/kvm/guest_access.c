@@ -48,7 +48,7 @@ static int find_span(struct kvm_slots *slots, gpa_t gpa, unsigned long len, bool
 
 	span->slot = usable_slot(slots, gpa_to_gfn(gpa), write);
 	if (!span->slot)
-		return -EFAULT;
+		return -ENOENT;
 	left = gfn_to_gpa(slot_gfn_end(span->slot)) - gpa;
 	span->hva = kvm_slot_hva(span->slot, gpa_to_gfn(gpa)) + offset_in_page(gpa);
 	span->len = min_t(u64, len, left);
@@ -86,10 +86,10 @@ static int access_guest(struct kvm *kvm, struct kvm_slots *slots, gpa_t gpa, voi
 	struct span span;
 
 	if (gpa + len < gpa)
-		return -EFAULT;
+		return -ENOENT;
 	for (; len; gpa += span.len, len -= span.len) {
 		if (find_span(slots, gpa, len, write, &span))
-			return -EFAULT;
+			return -ENOENT;
 		missing = copy_span(&span, buf, op);
 		if (write)
 			mark_dirty(kvm, span.slot, gpa, span.len);
@@ -211,9 +211,9 @@ int kvm_read_guest_cached(struct kvm *kvm, struct kvm_gpa_cache *c, unsigned int
 {
 	hva_t hva = use_cache(kvm, c, offset, len, false);
 
-	if (hva == KVM_HVA_ERROR || copy_from_user(buf, (void __user *)hva, len))
-		return -EFAULT;
-	return 0;
+	if (hva == KVM_HVA_ERROR)
+		return -ENOENT;
+	return copy_from_user(buf, (void __user *)hva, len) ? -EFAULT : 0;
 }
 EXPORT_SYMBOL_GPL(kvm_read_guest_cached);
 
@@ -221,11 +221,10 @@ int kvm_write_guest_cached(struct kvm *kvm, struct kvm_gpa_cache *c, unsigned in
 			   const void *buf, unsigned long len)
 {
 	hva_t hva = use_cache(kvm, c, offset, len, true);
-
 	unsigned long missing;
 
 	if (hva == KVM_HVA_ERROR)
-		return -EFAULT;
+		return -ENOENT;
 	missing = copy_to_user((void __user *)hva, buf, len);
 	mark_dirty(kvm, c->slot, c->gpa + offset, len);
 	return missing ? -EFAULT : 0;

@@ -17,6 +17,7 @@ struct x86_exception {
 	bool	has_error;
 	bool	has_address;	/* a page fault: address goes to CR2 when it is delivered */
 	bool	nested_page_fault;	/* the fault was in the second level; not for this guest's CR2 */
+	bool	host_error;	/* no exception at all: the host could not read the guest's memory */
 	u32	error_code;
 	u64	address;	/* linear address; of a nested page fault: gpa */
 };

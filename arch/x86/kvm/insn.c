@@ -50,6 +50,7 @@ struct x86_insn {
 		unsigned int	count;		/* 0: none */
 	} out;
 	bool		halted;		/* HLT was emulated */
+	int		error;		/* for KVM_RUN to return, with X86_EMU_DEAD; 0: none */
 	unsigned long	linear_rip;	/* of the instruction that waits for user space */
 };
 
@@ -63,8 +64,20 @@ static struct x86_insn *insn_of(struct x86_emu *emu)
 	return container_of(emu, struct x86_insn, emu);
 }
 
+/*
+ * The host's fault, not the guest's: KVM_RUN returns the error, and nothing has happened to the
+ * instruction.
+ */
+static enum x86_op_result host_error(struct x86_emu *emu)
+{
+	insn_of(emu)->error = -EFAULT;
+	return X86_OP_ERROR;
+}
+
 static enum x86_op_result fault(struct x86_emu *emu, const struct x86_exception *e)
 {
+	if (e->host_error)
+		return host_error(emu);
 	emu->exception = (struct x86_emu_exception){
 		.vector = e->vector,
 		.has_error = e->has_error,
@@ -218,11 +231,14 @@ static enum x86_op_result op_read(struct x86_emu *emu, u64 linear, void *buf, un
 	enum x86_op_result r;
 	struct chunk c[2];
 	unsigned int i, n;
+	int err;
 
 	r = split(emu, linear, size, walk_access(emu, flags, 0), flags, c, &n);
 	for (i = 0; r == X86_OP_OK && i < n; i++) {
-		if (kvm_vcpu_read_guest(in->vcpu, c[i].gpa, buf, c[i].len))
-			r = device_read(in, c[i].gpa, buf, c[i].len);
+		err = kvm_vcpu_read_guest(in->vcpu, c[i].gpa, buf, c[i].len);
+		if (err)
+			r = err == -EFAULT ? host_error(emu) :
+					     device_read(in, c[i].gpa, buf, c[i].len);
 		buf += c[i].len;
 	}
 	return r;
@@ -235,11 +251,14 @@ static enum x86_op_result op_write(struct x86_emu *emu, u64 linear, const void *
 	enum x86_op_result r;
 	struct chunk c[2];
 	unsigned int i, n;
+	int err;
 
 	r = split(emu, linear, size, walk_access(emu, flags, ACC_WRITE), flags, c, &n);
 	for (i = 0; r == X86_OP_OK && i < n; i++) {
-		if (kvm_vcpu_write_guest(in->vcpu, c[i].gpa, buf, c[i].len))
-			r = device_write(in, c[i].gpa, buf, c[i].len);
+		err = kvm_vcpu_write_guest(in->vcpu, c[i].gpa, buf, c[i].len);
+		if (err)
+			r = err == -EFAULT ? host_error(emu) :
+					     device_write(in, c[i].gpa, buf, c[i].len);
 		buf += c[i].len;
 	}
 	return r;
@@ -292,7 +311,7 @@ static enum x86_op_result op_cmpxchg(struct x86_emu *emu, u64 linear, const void
 		return op_write(emu, linear, new, size, flags);
 	ret = user_cmpxchg((void __user *)(hva + offset_in_page(c[0].gpa)), old, new, size);
 	if (ret < 0)
-		return op_write(emu, linear, new, size, flags);
+		return host_error(emu);
 	if (ret)
 		return X86_OP_RETRY;
 	slot = kvm_vcpu_slot_find(vcpu, gpa_to_gfn(c[0].gpa));
@@ -315,11 +334,15 @@ static enum x86_op_result op_fetch(struct x86_emu *emu, u64 linear, void *buf, u
 	struct kvm_vcpu *vcpu = vcpu_of(emu);
 	struct x86_exception e;
 	gpa_t gpa;
+	int r;
 
 	gpa = mmu_gva_to_gpa(vcpu, linear, access, &e);
 	if (gpa == INVALID_GPA)
 		return fault(emu, &e);
-	return kvm_vcpu_read_guest(vcpu, gpa, buf, len) ? X86_OP_UNHANDLED : X86_OP_OK;
+	r = kvm_vcpu_read_guest(vcpu, gpa, buf, len);
+	if (r == -EFAULT)
+		return host_error(emu);
+	return r ? X86_OP_UNHANDLED : X86_OP_OK;
 }
 
 /*
@@ -485,10 +508,14 @@ static enum x86_op_result op_read_msr(struct x86_emu *emu, u32 index, u64 *value
 static enum x86_op_result op_write_msr(struct x86_emu *emu, u32 index, u64 value)
 {
 	struct x86_msr msr = { .index = index, .data = value };
+	int r;
 
 	if (!x86_msr_allowed(vcpu_of(emu), index, KVM_MSR_FILTER_WRITE))
 		return gp(emu);
-	return x86_msr_set(vcpu_of(emu), &msr) ? gp(emu) : X86_OP_OK;
+	r = x86_msr_set(vcpu_of(emu), &msr);
+	if (r == -EFAULT)
+		return host_error(emu);
+	return r ? gp(emu) : X86_OP_OK;
 }
 
 static enum x86_op_result op_read_pmc(struct x86_emu *emu, u32 index, u64 *value)
@@ -638,6 +665,7 @@ static void begin(struct x86_insn *in)
 	in->handed_out = 0;
 	in->out.count = 0;
 	in->halted = false;
+	in->error = 0;
 }
 
 /* And back: what the emulator has committed. */
@@ -760,6 +788,7 @@ static int queue_fault(struct x86_insn *in)
 }
 
 static int answered(struct kvm_vcpu *vcpu);
+static int execute_again(struct kvm_vcpu *vcpu);
 
 static int ask_user(struct x86_insn *in)
 {
@@ -801,29 +830,47 @@ static int conclude(struct x86_insn *in, enum x86_emu_outcome outcome)
 	case X86_EMU_RETRY:
 	case X86_EMU_INTERCEPTED:
 		return EXIT_RESUME;
-	case X86_EMU_UNHANDLED:
 	case X86_EMU_DEAD:
+		if (!in->error)
+			break;
+		commit(in);	/* what earlier iterations of a REP did */
+		if (in->log_len) {	/* a device may not give its answers twice */
+			in->linear_rip = x86_linear_rip(in->vcpu);
+			to_x86(in->vcpu)->complete_user = execute_again;
+		}
+		return in->error;
+	case X86_EMU_UNHANDLED:
 		break;
 	}
 	return x86_emulation_failed(in->vcpu);
 }
 
-/* User space has answered a read: into the log with it, and the instruction from its start. */
+/* The instruction from its start, with what is in the log. */
+static int execute_again(struct kvm_vcpu *vcpu)
+{
+	struct x86_insn *in = to_x86(vcpu)->insn;
+
+	/* The vCPU was moved elsewhere meanwhile: the instruction is no more. */
+	if (x86_linear_rip(vcpu) != in->linear_rip)
+		return EXIT_RESUME;
+	in->log_pos = 0;
+	in->queued = 0;
+	in->error = 0;
+	load_registers(in);	/* user space may have set some meanwhile */
+	return conclude(in, x86_emu_execute(&in->emu));
+}
+
+/* User space has answered a read: into the log with it. */
 static int answered(struct kvm_vcpu *vcpu)
 {
 	struct x86_insn *in = to_x86(vcpu)->insn;
 	unsigned int len = in->want_size * (in->want_count ? in->want_count : 1);
 
-	/* The vCPU was moved elsewhere meanwhile: the instruction is no more. */
-	if (x86_linear_rip(vcpu) != in->linear_rip)
-		return EXIT_RESUME;
 	if (in->want_count)
 		to_log(in, to_x86(vcpu)->pio_data, len);
 	else
 		to_log(in, vcpu->run->mmio.data, len);
-	in->log_pos = 0;
-	load_registers(in);	/* user space may have set some meanwhile */
-	return conclude(in, x86_emu_execute(&in->emu));
+	return execute_again(vcpu);
 }
 
 /*

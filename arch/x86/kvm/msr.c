@@ -541,6 +541,8 @@ int x86_exit_wrmsr(struct kvm_vcpu *vcpu)
 	int r = guest_set(vcpu, &msr);
 
 	trace_kvm_msr(1, msr.index, msr.data, r);
+	if (unlikely(r == -EFAULT))	/* the VMM's memory, not the guest's mistake */
+		return r;
 	if (unlikely(r))
 		return x86_msr_refused(vcpu, &msr, r, true);
 	return x86_insn_skip(vcpu);

@@ -338,6 +338,8 @@ long x86_vcpu_translate(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	kvm_vcpu_srcu_lock(vcpu);
 	gpa = mmu_gva_to_gpa(vcpu, tr->linear_address, ACC_IMPLICIT, &e);
 	kvm_vcpu_srcu_unlock(vcpu);
+	if (gpa == INVALID_GPA && e.host_error)
+		return -EFAULT;
 	tr->physical_address = gpa;
 	tr->valid = gpa != INVALID_GPA;
 	tr->writeable = 1;

@@ -64,14 +64,12 @@ static int req_masterclock(struct kvm_vcpu *vcpu)
 
 static int req_clock(struct kvm_vcpu *vcpu)
 {
-	kvmclock_update(vcpu);
-	return EXIT_RESUME;
+	return kvmclock_update(vcpu) < 0 ? -EFAULT : EXIT_RESUME;
 }
 
 static int req_steal(struct kvm_vcpu *vcpu)
 {
-	pv_steal_update(vcpu);
-	return EXIT_RESUME;
+	return pv_steal_update(vcpu) ? -EFAULT : EXIT_RESUME;
 }
 
 static int req_flush(struct kvm_vcpu *vcpu)

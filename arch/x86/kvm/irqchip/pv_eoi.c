@@ -76,11 +76,12 @@ void lapic_pv_eoi_after_exit(struct kvm_vcpu *vcpu)
 		return;
 	if (kvm_read_guest_cached(vcpu->kvm, &pv->eoi.page, 0, &val, sizeof(val)))
 		return;		/* the guest took its memory away: try again at the next exit */
-	pv->eoi.armed = false;
 	if (!(val & KVM_PV_EOI_MASK)) {
+		pv->eoi.armed = false;
 		trace_kvm_pv_eoi(to_lapic(vcpu)->vcpu->vcpu_id, to_lapic(vcpu)->isr_highest);
 		lapic_eoi(to_lapic(vcpu));
 		return;
 	}
-	write_word(vcpu, val & ~KVM_PV_EOI_MASK);
+	/* While the bit is there the guest may take its clearing for an EOI: it stays armed. */
+	pv->eoi.armed = write_word(vcpu, val & ~KVM_PV_EOI_MASK) != 0;
 }

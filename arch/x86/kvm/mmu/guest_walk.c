@@ -178,13 +178,16 @@ static bool read_entry(struct guest_walk *w, int level, u64 table)
 	unsigned int index = w->va >> level_shift(w->p, level) & ((1u << index_bits(w->p)) - 1);
 	unsigned int size = entry_size(w->p);
 	u64 *entry = &w->entries[level - 1];
+	enum guest_walk_io io;
 
 	if (is_pdptr(w, level)) {
 		*entry = w->p->pdptrs[index & 3];
 		return true;
 	}
 	w->where[level - 1] = table + index * size;
-	return w->ops->read(w->ctx, w->where[level - 1], size, entry) == WALK_IO_OK;
+	io = w->ops->read(w->ctx, w->where[level - 1], size, entry);
+	w->host_error = io == WALK_IO_ERROR;
+	return io == WALK_IO_OK;
 }
 
 static void add_rights(struct guest_walk *w, u64 entry, int level)
@@ -232,9 +235,10 @@ static bool check_rights(struct guest_walk *w)
 	return true;
 }
 
-/* Returns false when an entry has changed under us. */
-static bool set_bits(struct guest_walk *w)
+/* WALK_IO_CHANGED when an entry has changed under us. */
+static enum guest_walk_io set_bits(struct guest_walk *w)
 {
+	enum guest_walk_io io;
 	int level;
 
 	for (level = w->p->levels; level >= w->level; level--) {
@@ -245,18 +249,21 @@ static bool set_bits(struct guest_walk *w)
 			continue;
 		if (level == w->level && w->access & WALK_WRITE)
 			new |= PTE_D;
-		if (new != old &&
-		    w->ops->set_bits(w->ctx, w->where[level - 1], entry_size(w->p), old,
-				     new) == WALK_IO_CHANGED)
-			return false;
+		if (new == old)
+			continue;
+		io = w->ops->set_bits(w->ctx, w->where[level - 1], entry_size(w->p), old, new);
+		if (io == WALK_IO_CHANGED || io == WALK_IO_ERROR)
+			return io;
 	}
-	return true;
+	return WALK_IO_OK;
 }
 
 bool guest_walk(struct guest_walk *w)
 {
 	const struct guest_paging *p = w->p;
+	enum guest_walk_io io = WALK_IO_OK;
 
+	w->host_error = false;
 	if (!p->levels) {
 		w->gpa = w->va;
 		w->level = 0;
@@ -265,7 +272,12 @@ bool guest_walk(struct guest_walk *w)
 	do {
 		if (!descend(w) || !check_rights(w))
 			return false;
-	} while (w->ops->set_bits && !set_bits(w));
+		if (w->ops->set_bits)
+			io = set_bits(w);
+	} while (io == WALK_IO_CHANGED);
+	w->host_error = io == WALK_IO_ERROR;
+	if (w->host_error)
+		return false;
 
 	w->gpa = address(p, w->entries[w->level - 1], w->level) |
 		 (w->va & BITS(level_shift(p, w->level) - 1, 0));

@@ -38,6 +38,7 @@ enum guest_walk_io {
 	WALK_IO_OK,
 	WALK_IO_CHANGED,	/* set_bits: the entry is no longer what was read */
 	WALK_IO_NONE,		/* no memory there; set_bits: or it cannot be written */
+	WALK_IO_ERROR,		/* the host fails us: the walk says nothing of the guest */
 };
 
 struct guest_walk_ops {
@@ -59,7 +60,8 @@ struct guest_walk {
 
 	/* The result */
 	u64	gpa;			/* valid when the access is allowed, ... */
-	u32	error_code;		/* ... and when it is not */
+	u32	error_code;		/* ... and when it is not, ... */
+	bool	host_error;		/* ... unless a callback gave WALK_IO_ERROR */
 	int	level;			/* of the entry that maps, or that stopped the walk */
 
 	/* On the way: the entries read, by level - 1, and their rights together */
@@ -76,7 +78,7 @@ struct guest_walk {
  * entry that another CPU changes meanwhile makes the walk begin anew; memory that cannot be written
  * keeps its bits.
  *
- * Return: true with w->gpa filled in, or false with w->error_code.
+ * Return: true with w->gpa filled in, or false with w->error_code, or false with w->host_error.
  */
 bool guest_walk(struct guest_walk *w);
 

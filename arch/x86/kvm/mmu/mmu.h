@@ -125,7 +125,8 @@ int mmu_fault(struct kvm_vcpu *vcpu, const struct mmu_fault *fault);
  * @e: filled in with the #PF when the guest's tables forbid the access
  *
  * Sets accessed and dirty bits as hardware does. Context: srcu held; sleeps.
- * Return: gpa, or INVALID_GPA with *@e filled in.
+ * Return: gpa, or INVALID_GPA with *@e filled in. With e->host_error that is no exception of the
+ * guest: the VMM's memory behind its tables is not there.
  */
 gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_exception *e);
 

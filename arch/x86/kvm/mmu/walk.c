@@ -16,8 +16,13 @@ static_assert(WALK_PRESENT == ACC_PRESENT && WALK_WRITE == ACC_WRITE && WALK_USE
 
 static enum guest_walk_io read_guest_entry(void *ctx, u64 gpa, unsigned int size, u64 *entry)
 {
+	int r;
+
 	*entry = 0;
-	return kvm_vcpu_read_guest(ctx, gpa, entry, size) ? WALK_IO_NONE : WALK_IO_OK;
+	r = kvm_vcpu_read_guest(ctx, gpa, entry, size);
+	if (r == -EFAULT)
+		return WALK_IO_ERROR;
+	return r ? WALK_IO_NONE : WALK_IO_OK;
 }
 
 static int cmpxchg_user_u32(u32 __user *p, u32 old, u32 new)
@@ -47,7 +52,7 @@ static enum guest_walk_io set_guest_bits(void *ctx, u64 gpa, unsigned int size, 
 
 	r = size == 4 ? cmpxchg_user_u32(p, old, new) : cmpxchg_user_u64(p, old, new);
 	if (r < 0)
-		return WALK_IO_NONE;
+		return WALK_IO_ERROR;
 	kvm_mark_dirty(vcpu->kvm, kvm_vcpu_slot_find(vcpu, gfn), gfn);
 	return r ? WALK_IO_CHANGED : WALK_IO_OK;
 }
@@ -108,6 +113,10 @@ gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_ex
 	if (guest_walk(&w))
 		return w.gpa;
 
+	if (w.host_error) {
+		*e = (struct x86_exception) { .host_error = true };
+		return INVALID_GPA;
+	}
 	to_x86(vcpu)->stat.pf_guest++;
 	*e = (struct x86_exception) {
 		.vector		= X86_TRAP_PF,

@@ -132,23 +132,31 @@ u64 kvmclock_vm_ns(struct kvm *kvm)
  * The page.
  */
 
-/* Publish @info: version odd, contents, version even. */
+/*
+ * Publish @info: version odd, contents, version even. An error may leave an odd version, on which
+ * the guest's readers wait: the page is to be written again.
+ */
 static int write_page(struct kvm_vcpu *vcpu, struct x86_kvmclock *k,
 		      struct pvclock_vcpu_time_info *info)
 {
 	const unsigned int body = offsetof(struct pvclock_vcpu_time_info, pad0);
 	struct kvm *kvm = vcpu->kvm;
 	u32 version = (k->info.version | 1) + 2;	/* odd, and new */
+	int r;
 
-	if (kvm_write_guest_cached(kvm, &k->page, 0, &version, sizeof(version)))
-		return -EFAULT;
+	r = kvm_write_guest_cached(kvm, &k->page, 0, &version, sizeof(version));
+	if (r)
+		return r;
 	smp_wmb();	/* the odd version, then the contents */
 	info->version = version + 1;
-	kvm_write_guest_cached(kvm, &k->page, body, (u8 *)info + body, sizeof(*info) - body);
+	r = kvm_write_guest_cached(kvm, &k->page, body, (u8 *)info + body, sizeof(*info) - body);
+	if (r)
+		return r;
 	smp_wmb();	/* the contents, then the even version */
-	kvm_write_guest_cached(kvm, &k->page, 0, &info->version, sizeof(info->version));
-	k->info = *info;
-	return 0;
+	r = kvm_write_guest_cached(kvm, &k->page, 0, &info->version, sizeof(info->version));
+	if (!r)
+		k->info = *info;
+	return r;
 }
 
 /*
@@ -172,7 +180,9 @@ static u8 take_over_page(struct kvm_vcpu *vcpu, struct x86_kvmclock *k)
  * kvmclock_update - make a vCPU's page anew
  * @vcpu: loaded, in its own thread, srcu held
  *
- * Return: 0; 1 when the rate of the TSC is not known, so that there is nothing to write.
+ * Return: 0; 1 when the rate of the TSC is not known, so that there is nothing to write; -EFAULT
+ * when the VMM's memory is not there: the request is made again, for the next KVM_RUN. A page that
+ * the guest has in no slot is its own affair.
  */
 int kvmclock_update(struct kvm_vcpu *vcpu)
 {
@@ -181,6 +191,7 @@ int kvmclock_update(struct kvm_vcpu *vcpu)
 	u32 khz = x86_tsc_hardware_khz(vcpu);
 	struct clock_view v;
 	struct rate rate;
+	int r;
 
 	if (!k->active)
 		return 0;
@@ -197,7 +208,12 @@ int kvmclock_update(struct kvm_vcpu *vcpu)
 	info.flags = take_over_page(vcpu, k);
 	if (v.master)
 		info.flags |= PVCLOCK_TSC_STABLE_BIT;
-	if (!write_page(vcpu, k, &info))
+	r = write_page(vcpu, k, &info);
+	if (r == -EFAULT) {
+		kvm_request(vcpu, KVM_REQ_CLOCK_UPDATE);
+		return r;
+	}
+	if (!r)
 		k->pause_flag = false;
 	return 0;
 }
@@ -429,7 +445,8 @@ int kvmclock_msr_set(struct kvm_vcpu *vcpu, u64 data, bool old_msr, bool host)
  * @vcpu: srcu held
  * @data: guest physical address
  *
- * Return: 0.
+ * Return: 0; -EFAULT when the VMM's memory is not there: the guest's instruction is to be executed
+ * again. An address in no slot is the guest's own affair.
  */
 int kvmclock_wall_msr_set(struct kvm_vcpu *vcpu, u64 data)
 {
@@ -437,21 +454,29 @@ int kvmclock_wall_msr_set(struct kvm_vcpu *vcpu, u64 data)
 	struct pvclock_wall_clock w;
 	u64 zero;
 	u32 version;
+	int r;
 
 	vm_clock(kvm)->wall_gpa = data;
-	if (!data || kvm_read_guest(kvm, data, &version, sizeof(version)))
+	if (!data)
 		return 0;
+	r = kvm_read_guest(kvm, data, &version, sizeof(version));
+	if (r)
+		goto out;
 	version = (version | 1) + 2;
-	if (kvm_write_guest(kvm, data, &version, sizeof(version)))
-		return 0;
+	r = kvm_write_guest(kvm, data, &version, sizeof(version));
+	if (r)
+		goto out;
 	smp_wmb();	/* as in write_page() */
 	zero = ktime_get_real_ns() - kvmclock_vm_ns(kvm);
 	w.version = version + 1;
 	w.sec = div_u64_rem(zero, NSEC_PER_SEC, &w.nsec);
-	kvm_write_guest(kvm, data + sizeof(version), &w.sec, sizeof(w) - sizeof(version));
+	r = kvm_write_guest(kvm, data + sizeof(version), &w.sec, sizeof(w) - sizeof(version));
+	if (r)
+		goto out;
 	smp_wmb();	/* as in write_page() */
-	kvm_write_guest(kvm, data, &w.version, sizeof(w.version));
-	return 0;
+	r = kvm_write_guest(kvm, data, &w.version, sizeof(w.version));
+out:
+	return r == -EFAULT ? r : 0;
 }
 
 void kvmclock_reset(struct kvm_vcpu *vcpu)

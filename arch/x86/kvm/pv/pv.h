@@ -47,7 +47,7 @@ long pv_hypercall(struct kvm_vcpu *vcpu, unsigned long nr, unsigned long a0, uns
 int pv_steal_msr_set(struct kvm_vcpu *vcpu, u64 data);	/* 0, or 1 for #GP */
 bool pv_halt_poll_ok(struct kvm_vcpu *vcpu);
 void pv_vcpu_reset(struct kvm_vcpu *vcpu);
-void pv_steal_update(struct kvm_vcpu *vcpu);		/* KVM_REQ_STEAL_UPDATE */
+int pv_steal_update(struct kvm_vcpu *vcpu);		/* KVM_REQ_STEAL_UPDATE */
 void pv_steal_put(struct kvm_vcpu *vcpu);		/* vcpu_put: mark preempted */
 
 #endif /* KVM_X86_PV_H */

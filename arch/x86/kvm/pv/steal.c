@@ -65,48 +65,70 @@ static int take_preempted(struct x86_pv *pv, u8 *old)
 	return r;
 }
 
-/* Version odd, time, version even. */
-static void write_steal(struct kvm_vcpu *vcpu, struct kvm_steal_time *st)
+/* Version odd, time, version even. After an error the version may be odd: write again. */
+static int write_steal(struct kvm_vcpu *vcpu, struct kvm_steal_time *st)
 {
 	struct kvm_gpa_cache *page = &to_x86(vcpu)->pv.steal.page;
 	const unsigned int version_at = offsetof(struct kvm_steal_time, version);
+	struct kvm *kvm = vcpu->kvm;
+	int r;
 
 	st->version = (st->version | 1) + 2;
-	kvm_write_guest_cached(vcpu->kvm, page, version_at, &st->version, sizeof(st->version));
+	r = kvm_write_guest_cached(kvm, page, version_at, &st->version, sizeof(st->version));
+	if (r)
+		return r;
 	smp_wmb();
-	kvm_write_guest_cached(vcpu->kvm, page, 0, &st->steal, sizeof(st->steal));
+	r = kvm_write_guest_cached(kvm, page, 0, &st->steal, sizeof(st->steal));
+	if (r)
+		return r;
 	smp_wmb();
 	st->version++;
-	kvm_write_guest_cached(vcpu->kvm, page, version_at, &st->version, sizeof(st->version));
+	return kvm_write_guest_cached(kvm, page, version_at, &st->version, sizeof(st->version));
 }
 
 /**
  * pv_steal_update - KVM_REQ_STEAL_UPDATE: report, and take "preempted" back
  * @vcpu: in its own thread, srcu held; may sleep
+ *
+ * Return: 0, or -EFAULT when the VMM's memory is not there: the request is made again, for the next
+ * KVM_RUN.
  */
-void pv_steal_update(struct kvm_vcpu *vcpu)
+int pv_steal_update(struct kvm_vcpu *vcpu)
 {
 	struct x86_pv *pv = &to_x86(vcpu)->pv;
 	struct kvm_steal_time st;
 	u64 delay;
 	u8 old;
+	int r;
 
 	if (!pv->steal.usable)
-		return;
-	if (kvm_read_guest_cached(vcpu->kvm, &pv->steal.page, 0, &st, sizeof(st)))
-		return;
-	if (!page_current(vcpu->kvm, &pv->steal.page) || take_preempted(pv, &old)) {
-		kvm_request(vcpu, KVM_REQ_TLB_FLUSH_GUEST);	/* it may have been asked for */
-		return;
-	}
+		return 0;
+	r = kvm_read_guest_cached(vcpu->kvm, &pv->steal.page, 0, &st, sizeof(st));
+	if (r)
+		goto out;
+	if (pv->steal.page.slot->flags & KVM_MEM_READONLY)
+		return 0;
+	/* Slots are changing: at the next try, outside this read section, they have changed. */
+	r = page_current(vcpu->kvm, &pv->steal.page) ? take_preempted(pv, &old) : -EAGAIN;
+	if (r)
+		goto out;
 	pv->steal.preempted_set = false;
 	if (old & KVM_VCPU_FLUSH_TLB)
 		kvm_request(vcpu, KVM_REQ_TLB_FLUSH_GUEST);
 
 	delay = current->sched_info.run_delay;
 	st.steal += delay - pv->steal.last;
-	pv->steal.last = delay;
-	write_steal(vcpu, &st);
+	r = write_steal(vcpu, &st);
+	if (!r)
+		pv->steal.last = delay;
+out:
+	/*
+	 * Not without it: others that take this vCPU for preempted would leave their flushes in a
+	 * byte that nobody looks at.
+	 */
+	if (r == -EFAULT || r == -EAGAIN)
+		kvm_request(vcpu, KVM_REQ_STEAL_UPDATE);
+	return r == -EFAULT ? r : 0;
 }
 
 /**

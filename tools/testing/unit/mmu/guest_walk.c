@@ -22,11 +22,14 @@ static uint8_t memory[PAGES * 4096];
 static bool read_only;
 static int change_at;			/* the set_bits call that finds a change; 0: none */
 static uint64_t change_to;
+static int io_error_at;			/* the call of either that the host fails; 0: none */
 
 static enum guest_walk_io mem_read(void *ctx, u64 gpa, unsigned int size, u64 *entry)
 {
 	expect(gpa % size == 0);
 	*entry = 0;
+	if (io_error_at && !--io_error_at)
+		return WALK_IO_ERROR;
 	if (gpa + size > sizeof(memory))
 		return WALK_IO_NONE;
 	memcpy(entry, memory + gpa, size);
@@ -37,6 +40,8 @@ static enum guest_walk_io mem_set_bits(void *ctx, u64 gpa, unsigned int size, u6
 {
 	u64 now = 0;
 
+	if (io_error_at && !--io_error_at)
+		return WALK_IO_ERROR;
 	if (read_only)
 		return WALK_IO_NONE;
 	if (change_at && !--change_at)
@@ -94,6 +99,7 @@ static void map(struct map *m, unsigned int levels, int leaf)
 	memset(m, 0, sizeof(*m));
 	read_only = false;
 	change_at = 0;
+	io_error_at = 0;
 	m->leaf = leaf;
 	m->p = (struct guest_paging) {
 		.levels = levels, .cr3 = levels * 4096, .maxphyaddr = 40,
@@ -493,6 +499,27 @@ TEST(an_entry_that_changes_is_read_again)
 	expect(!walk(&m, WALK_USER | WALK_WRITE));
 	expect_eq(m.w.error_code, WALK_USER | WALK_WRITE);
 	expect_eq(m.w.level, 3);
+}
+
+/* Whatever the host cannot do in a walk, it is not the guest that is told; and it can be done again. */
+TEST(a_failure_of_the_host_is_no_fault)
+{
+	struct map m;
+	int n;
+
+	for (n = 1; n <= 8; n++) {
+		map(&m, 4, 1);
+		io_error_at = n;	/* four reads, then four bits to set */
+		expect(!walk(&m, WALK_USER | WALK_WRITE));
+		expect(m.w.host_error);
+		expect_eq(io_error_at, 0);
+		expect(walk(&m, WALK_USER | WALK_WRITE));
+		expect(!m.w.host_error);
+		expect_maps(&m);
+	}
+	map(&m, 4, 1);
+	io_error_at = 9;
+	expect(walk(&m, WALK_USER | WALK_WRITE));
 }
 
 TEST(tables_in_rom_keep_their_bits)
