@@ -493,6 +493,113 @@ WALK(signal_msi, .options = VM_IRQCHIP, .prepare = enable_lapic, .failed = expec
 	return ioctl(s->vm->fd, KVM_SIGNAL_MSI, &v);
 }
 
+/* The filter takes MSR 0xc0000102 away; the guest says whether it is there. */
+#define FILTERED	0xc0000102
+
+static void guest_tries_msr(void)
+{
+	for (;;)
+		guest_sync(try_rdmsr(FILTERED));
+}
+
+static uint64_t tried(struct scene *s)
+{
+	expect_exit(vm_run(s->vm), GUEST_SYNC);
+	return s->vcpu->sync;
+}
+
+static void expect_unfiltered(struct scene *s)
+{
+	expect_eq(tried(s), NO_FAULT);
+}
+
+static void expect_filtered(struct scene *s)
+{
+	struct kvm_msr_filter none = { .flags = KVM_MSR_FILTER_DEFAULT_ALLOW };
+
+	expect_eq(tried(s), VEC_GP);
+	must(ioctl(s->vm->fd, KVM_X86_SET_MSR_FILTER, &none));
+	expect_unfiltered(s);
+}
+
+WALK(set_msr_filter, .guest = guest_tries_msr, .failed = expect_unfiltered, .done = expect_filtered)
+{
+	uint8_t bits[2] = { 0 };
+	struct kvm_msr_filter v = {
+		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
+		.ranges = {
+			{ KVM_MSR_FILTER_READ, 1, FILTERED, bits },
+			{ KVM_MSR_FILTER_WRITE, 1, FILTERED, bits + 1 },
+		},
+	};
+
+	return ioctl(s->vm->fd, KVM_X86_SET_MSR_FILTER, &v);
+}
+
+/* The offset of the TSC, an attribute of the vCPU; and an attribute of the system, which is only got. */
+static long tsc_offset(struct scene *s, unsigned long cmd, uint64_t *v)
+{
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)v,
+	};
+
+	return ioctl(s->vcpu->fd, cmd, &attr);
+}
+
+static uint64_t first_offset;
+
+static void get_first_offset(struct scene *s)
+{
+	if (tsc_offset(s, KVM_HAS_DEVICE_ATTR, &first_offset) < 0)
+		skip("the vCPU has no attributes");
+	must(tsc_offset(s, KVM_GET_DEVICE_ATTR, &first_offset));
+}
+
+static void expect_offset(struct scene *s, uint64_t want)
+{
+	uint64_t v;
+
+	must(tsc_offset(s, KVM_GET_DEVICE_ATTR, &v));
+	expect_eq(v, want);
+}
+
+static void expect_first_offset(struct scene *s)
+{
+	expect_offset(s, first_offset);
+}
+
+static void expect_new_offset(struct scene *s)
+{
+	expect_offset(s, first_offset + SZ_1G);
+	must(tsc_offset(s, KVM_SET_DEVICE_ATTR, &first_offset));
+	expect_first_offset(s);
+}
+
+WALK(set_vcpu_attr, .prepare = get_first_offset, .failed = expect_first_offset,
+     .done = expect_new_offset)
+{
+	uint64_t v = first_offset + SZ_1G;
+
+	return tsc_offset(s, KVM_SET_DEVICE_ATTR, &v);
+}
+
+WALK(get_vcpu_attr, .prepare = get_first_offset)
+{
+	uint64_t v;
+
+	return tsc_offset(s, KVM_GET_DEVICE_ATTR, &v);
+}
+
+WALK(get_system_attr)
+{
+	uint64_t v;
+	struct kvm_device_attr attr = {
+		.attr = KVM_X86_XCOMP_GUEST_SUPP, .addr = (uintptr_t)&v,
+	};
+
+	return ioctl(s->sys, KVM_GET_DEVICE_ATTR, &attr);
+}
+
 WALK(set_signal_mask)
 {
 	struct {
