@@ -393,7 +393,6 @@ static int wait_runnable(struct kvm_vcpu *vcpu)
 		WRITE_ONCE(v->mp_state, KVM_MP_STATE_RUNNABLE);
 		/* Inject now. An open window would cost an exit, and the guest may be ahead of it with a CLI. */
 		kvm_request(vcpu, KVM_REQ_EVENT);
-		kvm_request(vcpu, KVM_REQ_EVENT);	/* what woke it goes in with this entry */
 	}
 	return EXIT_RESUME;
 }

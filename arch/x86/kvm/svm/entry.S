@@ -80,9 +80,12 @@ SYM_FUNC_START(svm_run_guest)
 
 	/*
 	 * IF for the time in the guest. Not right before VMRUN: that would run in the shadow of
-	 * STI, and some processors let the shadow last for the guest's first instruction.
+	 * STI, and some processors let the shadow last for the guest's first instruction. Only a
+	 * guest that is in a shadow itself is entered so: there are processors, QEMU's TCG for one,
+	 * that do not take it from the VMCB, and would let an interrupt in between STI and HLT.
 	 */
 	sti
+	cmpq	$0, ENTRY_SHADOW(%rdi)		/* MOV leaves the flags alone */
 	mov	ENTRY_REGS(%rdi), %rdi
 	mov	REG(RCX)(%rdi), %rcx
 	mov	REG(RDX)(%rdi), %rdx
@@ -98,10 +101,12 @@ SYM_FUNC_START(svm_run_guest)
 	mov	REG(14)(%rdi), %r14
 	mov	REG(15)(%rdi), %r15
 	mov	REG(RDI)(%rdi), %rdi
+	jne	.Lin_shadow
 
 	VM_CLEAR_CPU_BUFFERS
 
 	SVM_INSN vmrun	%rax
+.Lback:
 	cli
 
 	/* RAX is what it was at VMRUN, RSP the host's; every other register is the guest's. */
@@ -185,4 +190,10 @@ SYM_FUNC_START(svm_run_guest)
 	pop	%r15
 	pop	%rbp
 	RET
+
+.Lin_shadow:
+	VM_CLEAR_CPU_BUFFERS
+	sti
+	SVM_INSN vmrun	%rax
+	jmp	.Lback
 SYM_FUNC_END(svm_run_guest)

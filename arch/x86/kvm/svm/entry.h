@@ -10,6 +10,7 @@
 #define ENTRY_HOST_PA		16
 #define ENTRY_SPEC_CTRL		24
 #define ENTRY_SPEC_CTRL_OPEN	32
+#define ENTRY_SHADOW		40
 
 #ifndef __ASSEMBLY__
 
@@ -23,6 +24,7 @@ struct svm_entry {
 	u64		host_pa;		/* this CPU's host VMCB */
 	u64		spec_ctrl;		/* the guest's SPEC_CTRL, in and out */
 	u64		spec_ctrl_open;		/* the guest may have changed it */
+	u64		shadow;			/* not 0: the guest is in an interrupt shadow */
 };
 
 static_assert(offsetof(struct svm_entry, regs) == ENTRY_REGS);
@@ -30,6 +32,7 @@ static_assert(offsetof(struct svm_entry, vmcb_pa) == ENTRY_VMCB_PA);
 static_assert(offsetof(struct svm_entry, host_pa) == ENTRY_HOST_PA);
 static_assert(offsetof(struct svm_entry, spec_ctrl) == ENTRY_SPEC_CTRL);
 static_assert(offsetof(struct svm_entry, spec_ctrl_open) == ENTRY_SPEC_CTRL_OPEN);
+static_assert(offsetof(struct svm_entry, shadow) == ENTRY_SHADOW);
 
 /* Run the guest once. Interrupts off, GIF set; on return the same. */
 asmlinkage void svm_run_guest(struct svm_entry *entry);

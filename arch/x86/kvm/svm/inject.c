@@ -70,6 +70,9 @@ void svm_inject_interrupt(struct kvm_vcpu *vcpu, bool reinject)
 	struct x86_vcpu *v = to_x86(vcpu);
 	u32 type = SVM_EVTINJ_TYPE_INTR;
 
+	/* What the window was for is now on its way; it is asked for again when more is waiting. */
+	if (svm_intercepted(to_svm(vcpu), INTERCEPT_VINTR))
+		svm_irq_window_close(to_svm(vcpu));
 	if (v->events.interrupt.soft) {
 		if (!step_over_soft(vcpu))
 			return;

@@ -67,6 +67,7 @@ static void state_to_guest(struct vcpu_svm *svm)
 	save->rsp = v->regs[GPR_RSP];
 	save->rip = v->regs[GPR_RIP];
 	save->cr2 = v->cr2;
+	svm->entry.shadow = svm->vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK;
 	if (save->dr6 != v->dr6) {
 		save->dr6 = v->dr6;
 		svm_dirty(svm, CLEAN_DR);

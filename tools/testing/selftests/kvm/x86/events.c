@@ -456,6 +456,86 @@ TEST(nmi_after_halt)
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
 
+/* ---- interrupt shadow ------------------------------------------------------------------------ */
+
+static volatile uint64_t interrupted_rip;
+extern const char shadowed_insn[], after_shadow[];
+
+static void on_irq_in_shadow(struct trap_frame *f)
+{
+	interrupted_rip = f->rip;
+	apic_eoi();
+}
+
+static void guest_gets_a_shadow(void)
+{
+	guest_on(0x44, on_irq_in_shadow);
+	apic_enable();
+	asm volatile("sti; nop; outl %%eax, %%dx\n"
+		     "shadowed_insn: nop\n"
+		     "after_shadow: nop; nop; cli" : :
+		     "a"(OP_SYNC), "d"(GUEST_PORT), "S"(0UL) : "memory");
+	guest_expect_eq(interrupted_rip, (uint64_t)after_shadow);
+}
+
+/*
+ * An interrupt waits for the one instruction that a shadow covers, also when the entry is what puts
+ * the guest into it: else a guest that was interrupted between STI and HLT halts with its wake-up
+ * behind it.
+ */
+TEST(interrupt_waits_for_shadow)
+{
+	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_gets_a_shadow);
+	struct kvm_msi msi = { .address_lo = APIC_GPA, .data = 0x44 };
+	struct kvm_vcpu_events events;
+
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	vm->run->immediate_exit = 1;	/* completes the OUT, whose end would end a shadow as well */
+	expect_eq(vcpu_try_run(&vm->vcpu[0]), -EINTR);
+	vm->run->immediate_exit = 0;
+	must(ioctl(vm->vcpu[0].fd, KVM_GET_VCPU_EVENTS, &events));
+	expect_eq(events.interrupt.shadow, 0);
+	events.interrupt.shadow = KVM_X86_SHADOW_INT_STI;
+	events.flags |= KVM_VCPUEVENT_VALID_SHADOW;
+	must(ioctl(vm->vcpu[0].fd, KVM_SET_VCPU_EVENTS, &events));
+	expect_eq(vcpu_regs(&vm->vcpu[0]).rip, (uint64_t)shadowed_insn);
+	expect_ge((int)must(ioctl(vm->fd, KVM_SIGNAL_MSI, &msi)), 1);
+	expect_exit(vm_run(vm), GUEST_DONE);
+}
+
+#define WAKE_UPS	20000
+
+static void count_wake_up(struct trap_frame *f)
+{
+	hits[f->vector]++;
+	wrmsr(0x80b, 0);
+}
+
+/*
+ * The interrupt waits for each STI already; HLT must end at once. Nothing else would wake it. (Two
+ * hits for one are QEMU's TCG: it delivers an injected event again if its thread is kicked before
+ * the next exit.)
+ */
+static void guest_halts_often(void)
+{
+	uint32_t i, before;
+
+	guest_on(0x45, count_wake_up);
+	wrmsr(MSR_APICBASE, rdmsr(MSR_APICBASE) | APICBASE_X2);
+	wrmsr(0x80f, 0x1ff);
+	for (i = 0; i < WAKE_UPS; i++) {
+		before = GUEST_ONCE(hits[0x45]);
+		wrmsr(0x83f, 0x45);
+		sti_hlt_cli();
+		guest_expect(GUEST_ONCE(hits[0x45]) > before);
+	}
+}
+
+TEST(no_wake_up_is_lost)
+{
+	expect_exit(vm_run(vm_start_with(VM_IRQCHIP, guest_halts_often)), GUEST_DONE);
+}
+
 /* ---- ring 3 ---------------------------------------------------------------------------------- */
 
 static uint8_t user_stack[SZ_4K] __attribute__((aligned(16)));
