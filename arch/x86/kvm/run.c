@@ -148,21 +148,27 @@ static int serve_requests(struct kvm_vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
-/* User space has asked for an exit as soon as an interrupt could be delivered. */
+/* User space's i8259, if it has one: would the vCPU take a vector of it once its window is open? */
+static bool takes_user_interrupt(struct kvm_vcpu *vcpu)
+{
+	return !irqchip_has_lapic(vcpu->kvm) || lapic_user_extint_ready(vcpu);
+}
+
+/*
+ * User space has asked for an exit as soon as an interrupt could be delivered. As long as the LAPIC holds LINT0 off that
+ * is not when the window opens: to wait for it would end each entry before its first instruction.
+ */
 static bool window_wanted(struct kvm_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->run->request_interrupt_window) && !irqchip_full(vcpu->kvm);
+	return READ_ONCE(vcpu->run->request_interrupt_window) && !irqchip_full(vcpu->kvm) &&
+	       takes_user_interrupt(vcpu);
 }
 
 static bool ready_for_interrupt(struct kvm_vcpu *vcpu)
 {
-	struct kvm *kvm = vcpu->kvm;
-
-	if (irqchip_full(kvm))
+	if (irqchip_full(vcpu->kvm))
 		return true;
-	if (irqchip_has_lapic(kvm) && !lapic_user_extint_ready(vcpu))
-		return false;
-	return x86_irq_window_open(vcpu);
+	return takes_user_interrupt(vcpu) && x86_irq_window_open(vcpu);
 }
 
 static int prepare_events(struct kvm_vcpu *vcpu, bool *immediate_exit)
@@ -282,7 +288,7 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 		x86_op(cancel_injection)(vcpu);
 		return EXIT_RESUME;
 	}
-	trace_kvm_entry(vcpu->id, x86_rip(vcpu));
+	trace_kvm_entry(vcpu->id, x86_rip(vcpu), immediate_exit);
 	fastpath = enter_and_exit(vcpu, immediate_exit);
 	leave_guest_mode(vcpu);
 	if (trace_kvm_exit_enabled())

@@ -21,17 +21,20 @@
 			      : __print_symbolic(reason, SVM_EXIT_REASONS))
 
 TRACE_EVENT(kvm_entry,
-	TP_PROTO(unsigned int vcpu_id, unsigned long rip),
-	TP_ARGS(vcpu_id, rip),
+	TP_PROTO(unsigned int vcpu_id, unsigned long rip, bool immediate_exit),
+	TP_ARGS(vcpu_id, rip, immediate_exit),
 	TP_STRUCT__entry(
 		__field(unsigned int, vcpu_id)
 		__field(unsigned long, rip)
+		__field(bool, immediate_exit)
 	),
 	TP_fast_assign(
 		__entry->vcpu_id = vcpu_id;
 		__entry->rip = rip;
+		__entry->immediate_exit = immediate_exit;
 	),
-	TP_printk("vcpu %u, rip 0x%lx", __entry->vcpu_id, __entry->rip)
+	TP_printk("vcpu %u, rip 0x%lx%s", __entry->vcpu_id, __entry->rip,
+		  __entry->immediate_exit ? "[immediate exit]" : "")
 );
 
 TRACE_EVENT(kvm_exit,
