@@ -45,10 +45,17 @@ modules_uninstall:
 setup:
 	tools/setup
 
-# The whole way: an emulated machine, our modules in it, and a guest of the distribution's QEMU on them.
+# The whole way: an emulated machine, our modules in it, and a guest on them, of the distribution's QEMU or (VMM=own) of
+# tools/vmm.
+VMM	?= qemu
 run: setup
 	$(MAKE) modules
-	tools/machine/machine svm tools/machine/jobs/boot-guest
+	$(if $(filter own,$(VMM)),$(MAKE) -s -C tools/vmm)
+	tools/machine/machine svm tools/machine/jobs/$(if $(filter own,$(VMM)),vmm-guest,boot-guest)
+
+# The static program tools/vmm/build/vmm.
+vmm:
+	$(MAKE) -C tools/vmm
 
 # All tests. SUITES= names those to run, such as "unit selftests"; see tools/testing/check.
 check: setup
@@ -63,13 +70,15 @@ check-debug:
 clean:
 	$(KMAKE) clean
 	rm -rf out
-	for dir in $(wildcard tools/testing/unit/Makefile tools/testing/selftests/kvm/Makefile); do \
+	for dir in $(wildcard tools/testing/unit/Makefile tools/testing/selftests/kvm/Makefile tools/vmm/Makefile); do \
 		$(MAKE) -s -C $$(dirname $$dir) clean || exit; \
 	done
 
 help:
 	@echo 'make                    build kvm.ko, kvm-amd.ko and kvm-intel.ko (those that have sources)'
 	@echo 'make run                boot a guest on them in an emulated machine, and show its console'
+	@echo 'make run VMM=own        the same with our own small VMM, tools/vmm, in place of QEMU'
+	@echo 'make vmm                build that VMM'
 	@echo 'make check              all tests; SUITES="unit boots" runs those alone'
 	@echo 'make check-debug        the tests on a kernel with checkers; builds that kernel first'
 	@echo 'make setup              install what building and testing need and is not there'
@@ -81,4 +90,4 @@ help:
 	@echo 'KDIR=DIR                the kernel headers to build against, now: $(KDIR)'
 	@echo 'V=1                     show the commands;  C=0: without sparse;  W=0: fewer warnings'
 
-.PHONY: all modules setup run check check-debug modules_install modules_uninstall clean help $(single)
+.PHONY: all modules setup run vmm check check-debug modules_install modules_uninstall clean help $(single)
