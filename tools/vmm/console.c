@@ -120,14 +120,17 @@ void console_restore(void)
 	raw = false;
 }
 
-/* Standard output may be set not to block, by whoever shares it with us. */
+/*
+ * Standard output may be set not to block, by whoever shares it with us. What nobody reads must not
+ * keep the VM from its end: the end interrupts the threads.
+ */
 static bool wait_for_output(void)
 {
 	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-	if (errno == EINTR)
+	if (errno == EAGAIN && poll(&out, 1, -1) >= 0)
 		return true;
-	return errno == EAGAIN && poll(&out, 1, -1) >= 0;
+	return errno == EINTR && !stopping();
 }
 
 void console_write(const uint8_t *data, size_t n)

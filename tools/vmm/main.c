@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* From the command line to the exit status: the order of things. See vmm.h for who does what. */
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 #include "arch.h"
 #include "console.h"
 #include "loop.h"
@@ -17,7 +14,7 @@ struct vmm vmm = {
 	.status		= VM_RUNNING,
 };
 
-static int signal_fd;
+static volatile sig_atomic_t last_signal;
 
 static void say(const char *fmt, va_list ap)
 {
@@ -47,34 +44,34 @@ void die(enum vm_status status, const char *fmt, ...)
 	exit(status);
 }
 
-static void signalled(void *arg)
+static void signalled(int number)
 {
-	struct signalfd_siginfo info;
-
-	if (read(signal_fd, &info, sizeof(info)) == sizeof(info))
-		vm_end(&vmm, VM_STOPPED, "ended by signal %u", info.ssi_signo);
+	last_signal = number;
+	loop_wake();
 }
 
-/* Before any thread is made: all inherit the mask, and the loop alone hears of these signals. */
+/* Without SA_RESTART: a thread that waits for its output to be read has to hear of the end. */
 static void catch_signals(void)
 {
-	sigset_t set;
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	const struct sigaction action = { .sa_handler = signalled };
+	unsigned int i;
 
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signal_fd < 0)
-		die(VM_SETUP, "no signalfd: %s", strerror(errno));
-	loop_add(signal_fd, signalled, NULL);
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+bool stopping(void)
+{
+	return last_signal || vm_ended(&vmm);
 }
 
 static bool ended(void *arg)
 {
-	return vm_ended(arg);
+	if (last_signal)
+		vm_end(&vmm, VM_STOPPED, "ended by signal %d", (int)last_signal);
+	return vm_ended(&vmm);
 }
 
 static void set_up(int argc, char **argv)
@@ -102,7 +99,7 @@ int main(int argc, char **argv)
 	set_up(argc, argv);
 	stats_begin();
 	vcpus_run(&vmm);
-	if (!loop_run(ended, &vmm, vmm.opt.timeout))
+	if (!loop_run(ended, NULL, vmm.opt.timeout))
 		vm_end(&vmm, VM_TIMEOUT, "ended after %u s (--timeout)", vmm.opt.timeout);
 	vcpus_stop(&vmm);
 	arch_machine_exit(&vmm);

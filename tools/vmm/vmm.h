@@ -87,6 +87,9 @@ extern struct vmm vmm;
 void __noreturn __printf(2, 3) die(enum vm_status status, const char *fmt, ...);
 void __printf(1, 2) warn(const char *fmt, ...);
 
+/* main.c: the VM has ended, or a signal says that it is to. */
+bool stopping(void);
+
 /* options.c */
 void options_parse(struct options *opt, int argc, char **argv);
 uint64_t parse_number(const char *name, const char *text, uint64_t min, uint64_t max);
