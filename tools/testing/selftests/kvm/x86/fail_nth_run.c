@@ -183,19 +183,24 @@ static void nothing_there(struct scene *s __attribute__((unused)))
 
 RUN(fresh_page_read, .guest = guest_reads, .prepare = small_pages, .done = nothing_there)
 
-/* Logging splits what is mapped large, and every page is protected: one write, one bit. */
-static void start_log(struct scene *s)
+/*
+ * When logging begins, what is mapped large is split at once, or where there is no memory for that, by
+ * the write that comes upon it. One write, one bit, in either case.
+ */
+static int logging;
+
+static void log_off(struct scene *s)
 {
-	memory[SZ_2M] = 1;
-	set_slot(s, KVM_MEM_LOG_DIRTY_PAGES);
+	set_slot(s, 0);
+	logging = 0;
+	must(run_round(s));		/* large again */
 }
 
-static void log_huge_pages(struct scene *s)
+static void map_huge_pages(struct scene *s)
 {
 	huge_pages(s);
 	memset(memory, 0, SLOT_SIZE);
 	must(run_round(s));
-	start_log(s);
 }
 
 static void expect_two_bits(struct scene *s)
@@ -207,12 +212,17 @@ static void expect_two_bits(struct scene *s)
 	must(ioctl(s->vm->fd, KVM_GET_DIRTY_LOG, &log));
 	for (i = 0; i < ARRAY_SIZE(bitmap); i++)
 		expect_eq(bitmap[i], i == 0 ? 1 : i == 8 ? 1 << 5 : 0);
-	set_slot(s, 0);
-	must(run_round(s));		/* large again */
-	start_log(s);
+	log_off(s);
 }
 
-RUN(logged_write, .guest = guest_writes, .prepare = log_huge_pages, .done = expect_two_bits)
+WALK(logged_write, .guest = guest_writes, .prepare = map_huge_pages, .done = expect_two_bits)
+{
+	if (!logging && vm_set_slot(s->vm->fd, SLOT, KVM_MEM_LOG_DIRTY_PAGES, SLOT_GPA, SLOT_SIZE,
+				    memory) < 0)
+		return -1;
+	logging = 1;
+	return run_round(s);
+}
 
 /* The tables and the first page of a vCPU that has never run. */
 static void new_vm(struct scene *s)
