@@ -28,12 +28,15 @@ int lapic_pv_eoi_set(struct kvm_vcpu *vcpu, u64 msr)
 {
 	struct x86_pv *pv = &to_x86(vcpu)->pv;
 	gpa_t gpa = msr & ~(u64)KVM_MSR_ENABLED;
+	struct kvm_gpa_cache page;
 
 	if (gpa & 3)
 		return 1;
-	if ((msr & KVM_MSR_ENABLED) &&
-	    kvm_gpa_cache_init(vcpu->kvm, &pv->eoi.page, gpa, sizeof(u8)))
-		return 1;
+	if (msr & KVM_MSR_ENABLED) {
+		if (kvm_gpa_cache_init(vcpu->kvm, &page, gpa, sizeof(u8)))
+			return 1;
+		pv->eoi.page = page;
+	}
 	pv->eoi.msr = msr;
 	pv->eoi.armed = false;
 	return 0;
