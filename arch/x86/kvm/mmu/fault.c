@@ -38,6 +38,18 @@ struct attempt {
 };
 
 /*
+ * The processor met a device while it delivered an event: its IDT or the stack is there. No
+ * instruction can be emulated for that, least of all the one the event came before.
+ */
+static int delivery_failed(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
+{
+	const u64 data[] = { f->event, f->access, f->gpa };
+
+	return x86_exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, ARRAY_SIZE(data),
+				       data);
+}
+
+/*
  * Hand the access to the emulator. The hardware's own accesses to the guest's page tables are none
  * of the instruction's operands: it is emulated with a walk of the tables in software.
  */
@@ -46,6 +58,8 @@ static int emulate(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 	to_x86(vcpu)->stat.pf_emulate++;
 	if (f->on_guest_table)
 		return x86_insn_emulate(vcpu, 0, 0, 0, f->insn, f->insn_len);
+	if (f->event)
+		return delivery_failed(vcpu, f);
 	return x86_insn_emulate(vcpu, INSN_FAULT, f->gpa, f->has_gva ? f->gva : 0, f->insn,
 				f->insn_len);
 }

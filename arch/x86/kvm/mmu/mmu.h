@@ -104,6 +104,7 @@ struct mmu_fault {
 	gpa_t		gpa;
 	u32		access;		/* ACC_*; ACC_PRESENT: an entry was there and forbade it */
 	bool		on_guest_table;	/* hardware walked the guest's tables (NPT: bit 33) */
+	u32		event;		/* that was being delivered, as the hardware says; or 0 */
 	bool		has_gva;
 	gva_t		gva;
 	const u8	*insn;		/* bytes that the hardware has fetched, or NULL */

@@ -210,10 +210,12 @@ static int exit_task_switch(struct kvm_vcpu *vcpu)
 static int exit_npf(struct kvm_vcpu *vcpu)
 {
 	const struct vmcb_control_area *ctl = control(vcpu);
+	bool delivering = ctl->exit_int_info & SVM_EXITINTINFO_VALID;
 	const struct mmu_fault fault = {
 		.gpa		= ctl->exit_info_2,
 		.access		= ctl->exit_info_1 & NPF_ACCESS,
 		.on_guest_table	= ctl->exit_info_1 & BIT_ULL(33),
+		.event		= delivering ? ctl->exit_int_info : 0,
 		.insn		= boot_cpu_has(X86_FEATURE_DECODEASSISTS) ? ctl->insn_bytes : NULL,
 		.insn_len	= boot_cpu_has(X86_FEATURE_DECODEASSISTS) ? ctl->insn_len & 0xf : 0,
 	};
