@@ -761,7 +761,10 @@ int x86_emulation_failed(struct kvm_vcpu *vcpu)
 	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
 	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
 	run->emulation_failure.ndata = 3;	/* flags, and 16 bytes of instruction */
-	run->emulation_failure.flags = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+	if (emu->insn.fetched)
+		run->emulation_failure.flags = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+	else		/* there was nothing to fetch from */
+		run->emulation_failure.flags = 0;
 	run->emulation_failure.insn_size = emu->insn.fetched;
 	memcpy(run->emulation_failure.insn_bytes, emu->insn.bytes, sizeof(run->emulation_failure.insn_bytes));
 	return EXIT_TO_USER;
