@@ -382,6 +382,7 @@ static int wait_runnable(struct kvm_vcpu *vcpu)
 
 	if (!x86_vcpu_runnable(vcpu)) {
 		kvm_vcpu_srcu_unlock(vcpu);
+		v->between_insns = true;
 		if (v->mp_state == KVM_MP_STATE_HALTED)
 			kvm_vcpu_halt(vcpu);
 		else
@@ -432,6 +433,7 @@ static int run_loop(struct kvm_vcpu *vcpu)
 	int r;
 
 	for (;;) {
+		v->between_insns = false;
 		if (likely(v->mp_state == KVM_MP_STATE_RUNNABLE))
 			r = enter_guest(vcpu);
 		else if (kvm_request_test(vcpu, KVM_REQ_VM_DEAD))

@@ -221,6 +221,8 @@ void x86_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 /* Context: preemption off. */
 void x86_vcpu_put(struct kvm_vcpu *vcpu)
 {
+	WRITE_ONCE(to_x86(vcpu)->preempted_in_kernel,
+		   READ_ONCE(vcpu->preempted) && !x86_op(get_cpl)(vcpu));
 	pv_steal_put(vcpu);
 	x86_op(vcpu_put)(vcpu);
 	x86_tsc_put(vcpu);

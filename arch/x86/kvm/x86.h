@@ -150,6 +150,11 @@ struct x86_vcpu {
 	struct x86_events	events;
 	int			mp_state;	/* KVM_MP_STATE_*; others look at it for wake-ups: READ/WRITE_ONCE */
 	bool			preempted_in_kernel;	/* as of the last vcpu_put; read by others as a hint */
+	/*
+	 * The guest is between two instructions, and none of ours is being emulated that could use
+	 * a translation later: only then may others take the vCPU for preempted (pv/steal.c).
+	 */
+	bool			between_insns;
 
 	/* What user space must answer before the guest goes on; io.c, insn.c. */
 	int			(*complete_user)(struct kvm_vcpu *vcpu);

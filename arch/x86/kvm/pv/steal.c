@@ -7,6 +7,10 @@
  * same byte, by an atomic operation that expects "preempted", instead of sending an IPI. So the
  * byte is taken back by an atomic exchange, before the next entry, and the flush done if it was
  * asked for.
+ *
+ * Such a flush comes late, at the next entry. So "preempted" is said only between two instructions
+ * of the guest: an instruction that is being emulated may have translated an address and not yet
+ * used it, and would use it after the other vCPU believes it forgotten.
  */
 #include <linux/sched.h>
 #include <linux/uaccess.h>
@@ -131,6 +135,16 @@ out:
 	return r == -EFAULT ? r : 0;
 }
 
+/* Whether nothing of the guest's translations is in use; counted either way. */
+static bool may_be_flushed(struct x86_vcpu *v)
+{
+	if (v->between_insns)
+		v->stat.preemption_reported++;
+	else
+		v->stat.preemption_other++;
+	return v->between_insns;
+}
+
 /**
  * pv_steal_put - the vCPU is put away: it does not run, tell the others
  * @vcpu: being put away
@@ -146,6 +160,8 @@ void pv_steal_put(struct kvm_vcpu *vcpu)
 	u8 val = KVM_VCPU_PREEMPTED;
 	int idx;
 
+	if (!may_be_flushed(to_x86(vcpu)))
+		return;
 	if (!pv->steal.usable || pv->steal.preempted_set || current->mm != kvm->mm)
 		return;
 	idx = srcu_read_lock(&kvm->srcu);

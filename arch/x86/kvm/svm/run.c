@@ -166,6 +166,10 @@ static noinline void machine_check(void)
 
 void svm_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 {
-	if (to_svm(vcpu)->vmcb->control.exit_code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC)
+	u32 code = to_svm(vcpu)->vmcb->control.exit_code;
+
+	if (code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC)
 		machine_check();
+	else if (code == SVM_EXIT_INTR)
+		to_x86(vcpu)->between_insns = true;
 }
