@@ -184,6 +184,30 @@ int vcpu_run(struct vcpu *vcpu)
 	return run->exit_reason;
 }
 
+uint64_t kvm_stat(int fd, const char *name)
+{
+	int file = must(ioctl(fd, KVM_GET_STATS_FD, 0));
+	struct kvm_stats_header head;
+	uint64_t value;
+	unsigned int i;
+	char buf[256];
+
+	expect_eq(pread(file, &head, sizeof(head), 0), sizeof(head));
+	for (i = 0; i < head.num_desc; i++) {
+		struct kvm_stats_desc *desc = (void *)buf;
+		unsigned int size = sizeof(*desc) + head.name_size;
+
+		expect_le(size, sizeof(buf));
+		expect_eq(pread(file, buf, size, head.desc_offset + i * size), size);
+		if (strcmp(desc->name, name))
+			continue;
+		expect_eq(pread(file, &value, 8, head.data_offset + desc->offset), 8);
+		close(file);
+		return value;
+	}
+	fail("there is no statistic %s", name);
+}
+
 static void *run_to_done(void *arg)
 {
 	struct vcpu *vcpu = arg;

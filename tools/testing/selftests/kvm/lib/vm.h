@@ -127,6 +127,9 @@ struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *list, uint32_t leaf, uint
 int vcpu_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
 int vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 
+/* One statistic by its name, of a VM or of a vCPU: the first value it has. */
+uint64_t kvm_stat(int fd, const char *name);
+
 /* The guest's page tables, changed from outside while no vCPU runs. @flags are PTE_* bits. */
 void vm_map(struct vm *vm, uint64_t va, uint64_t gpa, uint64_t flags);
 uint64_t *vm_pte(struct vm *vm, uint64_t va);
