@@ -370,11 +370,20 @@ void x86_sync_regs_store(struct kvm_vcpu *vcpu)
 	}
 }
 
+/* Once: behind the barrier the compiler cannot go back to the original. */
+static void copy_once(void *to, const void *from, size_t size)
+{
+	memcpy(to, from, size);
+	barrier();
+}
+
 static int load_sregs(struct kvm_vcpu *vcpu)
 {
-	struct kvm_sregs copy = vcpu->run->s.regs.sregs;
-	int r = set_sregs(vcpu, &copy);
+	struct kvm_sregs copy;
+	int r;
 
+	copy_once(&copy, &vcpu->run->s.regs.sregs, sizeof(copy));
+	r = set_sregs(vcpu, &copy);
 	if (!r && x86_is_pae_paging(vcpu))
 		mmu_load_pdptrs(vcpu, to_x86(vcpu)->cr3);
 	return r;
@@ -382,9 +391,10 @@ static int load_sregs(struct kvm_vcpu *vcpu)
 
 static int load_events(struct kvm_vcpu *vcpu)
 {
-	struct kvm_vcpu_events copy = vcpu->run->s.regs.events;
+	struct kvm_vcpu_events copy;
 	struct kvm_arg arg = { .data = &copy };
 
+	copy_once(&copy, &vcpu->run->s.regs.events, sizeof(copy));
 	return x86_vcpu_set_events(vcpu, &arg);
 }
 
@@ -398,7 +408,7 @@ int x86_sync_regs_load(struct kvm_vcpu *vcpu)
 	if (likely(!dirty))
 		return 0;
 	if (dirty & KVM_SYNC_X86_REGS) {
-		regs = vcpu->run->s.regs.regs;
+		copy_once(&regs, &vcpu->run->s.regs.regs, sizeof(regs));
 		set_regs(vcpu, &regs);
 	}
 	if (dirty & KVM_SYNC_X86_SREGS && load_sregs(vcpu))
