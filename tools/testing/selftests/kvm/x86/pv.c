@@ -122,7 +122,7 @@ TEST(features_exist_as_reported)
 	finds(0, 0);
 }
 
-TEST(features_enforced)
+TEST_LIMIT(features_enforced, 90)
 {
 	uint32_t all = features();
 	int bit;
