@@ -64,9 +64,12 @@ static const u16 features[] = {
 	F(AMD_STIBP), F(AMD_STIBP_ALWAYS_ON),
 };
 
-/* Made here, in software: offered on every host. */
+/*
+ * Made here, in software: offered on every host. The TSC deadline timer is not among them: it
+ * needs a LAPIC in the kernel, so user space adds it by KVM_CAP_TSC_DEADLINE_TIMER (KVM API 4.46).
+ */
 static const u16 emulated_features[] = {
-	F(X2APIC), F(TSC_DEADLINE_TIMER), F(HYPERVISOR), F(TSC_ADJUST),
+	F(X2APIC), F(HYPERVISOR), F(TSC_ADJUST),
 };
 
 /* Shared between leaf 1 and leaf 0x80000001 on AMD: the second repeats the first's bits (APM vol 3, E.4.2). */

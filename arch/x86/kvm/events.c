@@ -233,6 +233,7 @@ static bool inject_again(struct kvm_vcpu *vcpu)
 	} else if (e->nmi_injected) {
 		x86_op(inject_nmi)(vcpu);
 	} else if (e->interrupt.injected) {
+		trace_kvm_inj_virq(e->interrupt.vector, e->interrupt.soft, true);
 		x86_op(inject_interrupt)(vcpu, true);
 	} else {
 		return false;
@@ -275,6 +276,7 @@ static void inject_irq_or_wait(struct kvm_vcpu *vcpu)
 			e->interrupt.soft = false;
 			e->interrupt.vector = vector;
 			to_x86(vcpu)->stat.irq_injections++;
+			trace_kvm_inj_virq(vector, false, false);
 			x86_op(inject_interrupt)(vcpu, false);
 		}
 	}

@@ -155,8 +155,9 @@ static bool takes_user_interrupt(struct kvm_vcpu *vcpu)
 }
 
 /*
- * User space has asked for an exit as soon as an interrupt could be delivered. As long as the LAPIC holds LINT0 off that
- * is not when the window opens: to wait for it would end each entry before its first instruction.
+ * User space has asked for an exit as soon as an interrupt could be delivered. As long as the LAPIC
+ * holds LINT0 off that is not when the window opens: to wait for it would end each entry before its
+ * first instruction.
  */
 static bool window_wanted(struct kvm_vcpu *vcpu)
 {

@@ -12,6 +12,7 @@
 #include <linux/nospec.h>
 #include <linux/ratelimit.h>
 #include "svm.h"
+#include "../trace.h"
 
 static const struct vmcb_control_area *control(struct kvm_vcpu *vcpu)
 {
@@ -220,6 +221,7 @@ static int exit_npf(struct kvm_vcpu *vcpu)
 		.insn_len	= boot_cpu_has(X86_FEATURE_DECODEASSISTS) ? ctl->insn_len & 0xf : 0,
 	};
 
+	trace_kvm_page_fault(vcpu->id, x86_rip(vcpu), fault.gpa, ctl->exit_info_1);
 	return mmu_fault(vcpu, &fault);
 }
 

@@ -384,6 +384,39 @@ TEST(split_irqchip_pic)
 	expect_errno(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), EEXIST);
 }
 
+static void guest_split_masked(void)
+{
+	int i;
+
+	apic_enable();
+	apic_write(APIC_LVT0, 0x10700);
+	sti();
+	guest_sync(0);
+	for (i = 0; i < 1000; i++)
+		cpu_relax();
+	guest_sync(1);
+	cli();
+	apic_write(APIC_LVT0, 0x700);
+	sti();
+	for (;;)
+		cpu_relax();
+}
+
+/* While LINT0 is masked the guest runs, and no window opens that user space could use; then one does. */
+TEST(split_irqchip_window)
+{
+	struct vm *vm;
+
+	REQUIRE_CAP(KVM_CAP_SPLIT_IRQCHIP);
+	vm = vm_start_with(VM_SPLIT, guest_split_masked);
+	run_to_sync(vm, 0);
+	expect_eq(vm->run->ready_for_interrupt_injection, 0);
+	vm->run->request_interrupt_window = 1;
+	run_to_sync(vm, 1);
+	expect_exit(vm_run(vm), KVM_EXIT_IRQ_WINDOW_OPEN);
+	expect_eq(vm->run->ready_for_interrupt_injection, 1);
+}
+
 /* ---- ioeventfd ------------------------------------------------------------------------------- */
 
 static int try_ioeventfd(struct vm *vm, int fd, uint64_t addr, uint32_t len, uint64_t match,

@@ -147,6 +147,7 @@ static void show_deadline_timer(struct vcpu *vcpu)
 {
 	struct kvm_cpuid2 *list = supported_cpuid();
 
+	expect_eq(cpuid_find(list, 1, 0)->ecx >> 24 & 1, 0);
 	cpuid_find(list, 1, 0)->ecx |= 1 << 24;
 	must(ioctl(vcpu->fd, KVM_SET_CPUID2, list));
 }
