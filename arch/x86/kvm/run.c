@@ -269,6 +269,16 @@ static void trace_exit(struct kvm_vcpu *vcpu)
 	trace_kvm_exit(vcpu->id, x86_rip(vcpu), kvm_x86_ops.isa, &info);
 }
 
+/*
+ * What was prepared for an entry that does not come about is taken back: user space may be next, and
+ * save the vCPU. A PV EOI left armed in the guest's memory would be taken there for an EOI by nobody.
+ */
+static void entry_given_up(struct kvm_vcpu *vcpu)
+{
+	x86_op(cancel_injection)(vcpu);
+	lapic_pv_eoi_after_exit(vcpu);
+}
+
 static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 	__must_hold(&vcpu->kvm->srcu)
 {
@@ -286,7 +296,7 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 		local_irq_enable();
 		preempt_enable();
 		kvm_vcpu_srcu_lock(vcpu);
-		x86_op(cancel_injection)(vcpu);
+		entry_given_up(vcpu);
 		return EXIT_RESUME;
 	}
 	trace_kvm_entry(vcpu->id, x86_rip(vcpu), immediate_exit);
@@ -329,7 +339,7 @@ static int enter_guest(struct kvm_vcpu *vcpu)
 	}
 	r = mmu_load(vcpu);
 	if (unlikely(r)) {
-		x86_op(cancel_injection)(vcpu);
+		entry_given_up(vcpu);
 		return r;
 	}
 	return run_guest_once(vcpu, immediate_exit);
