@@ -93,3 +93,16 @@ need_steady()
 	fi
 	echo "$built/steady.ko"
 }
+
+# The rate of this computer's time stamp counter; the program that measures it is built into the cache.
+tsc_khz()
+{
+	local source=$1 built
+
+	built=$cache/tsc-khz-$(cksum < "$source" | tr ' ' -)
+	if [ ! -x "$built" ]; then
+		mkdir -p "$cache"
+		gcc -O2 -o "$built.$$" "$source" >&2 && mv "$built.$$" "$built" || return
+	fi
+	"$built"
+}
