@@ -70,7 +70,7 @@ check-debug:
 clean:
 	$(KMAKE) clean
 	rm -rf out
-	for dir in $(wildcard tools/testing/unit/Makefile tools/testing/selftests/kvm/Makefile tools/vmm/Makefile); do \
+	for dir in $(wildcard tools/testing/*/Makefile tools/testing/selftests/kvm/Makefile tools/vmm/Makefile); do \
 		$(MAKE) -s -C $$(dirname $$dir) clean || exit; \
 	done
 
