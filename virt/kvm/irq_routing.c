@@ -1,39 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GSI routing: from a line's number to who delivers it, and back from a pin to the line.
+ * GSI routing: from a line's number to who delivers it, and back from a pin to the line; and who
+ * wants to hear of the guest's acknowledgement.
  *
- * The table is immutable. Routes are sorted by GSI, and first[] says where each GSI's begin, so
- * driving a line costs two loads and the delivery. The way back, at an end of interrupt, is a
- * search in a sorted array of pins.
- *
- * Readers hold kvm->irq_srcu, also while they deliver; writers hold kvm->irq_lock to publish and
+ * The table (irq_table.c) is immutable, and replaced as a whole. Readers hold kvm->irq_srcu, also while they deliver; writers hold kvm->irq_lock to publish and
  * let it go before they wait for readers, since a reader may come to a place that wants it.
  */
-#include <linux/nospec.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/uaccess.h>
 
 #include "core.h"
+#include "irq_table.h"
 #include <kvm/trace.h>
-
-struct pin_to_gsi {
-	u32	irqchip;
-	u32	pin;
-	u32	gsi;
-};
-
-struct kvm_irq_table {
-	unsigned int		n;
-	unsigned int		n_pins;
-	unsigned int		n_gsis;		/* those from here on have no route */
-	/* n_gsis + 1: GSI g has routes first[g] .. first[g + 1] - 1 */
-	u16			*first;
-	struct pin_to_gsi	*pins;		/* sorted by irqchip, then pin */
-	struct kvm_irq_route	routes[];	/* sorted by GSI */
-};
-
-static_assert(KVM_MAX_IRQ_ROUTES <= U16_MAX);
 
 static struct kvm_irq_table *routing(struct kvm *kvm)
 {
@@ -44,13 +22,7 @@ static struct kvm_irq_table *routing(struct kvm *kvm)
 /* The routes of @gsi in place; returns how many. irq_srcu held. */
 static unsigned int routes_of(struct kvm *kvm, u32 gsi, struct kvm_irq_route **routes)
 {
-	struct kvm_irq_table *table = routing(kvm);
-
-	if (!table || gsi >= table->n_gsis)
-		return 0;
-	gsi = array_index_nospec(gsi, table->n_gsis);
-	*routes = table->routes + table->first[gsi];
-	return table->first[gsi + 1] - table->first[gsi];
+	return kvm_irq_table_routes(routing(kvm), gsi, routes);
 }
 
 /* A message has no falling edge. */
@@ -136,35 +108,9 @@ int kvm_irq_routes(struct kvm *kvm, u32 gsi, struct kvm_irq_route *routes)
 }
 EXPORT_SYMBOL_GPL(kvm_irq_routes);
 
-static int cmp_pins(const void *a, const void *b)
-{
-	const struct pin_to_gsi *x = a, *y = b;
-
-	if (x->irqchip != y->irqchip)
-		return x->irqchip < y->irqchip ? -1 : 1;
-	if (x->pin != y->pin)
-		return x->pin < y->pin ? -1 : 1;
-	return 0;
-}
-
 int kvm_irq_pin_to_gsi(struct kvm *kvm, u32 irqchip, u32 pin)
 {
-	const struct pin_to_gsi key = { .irqchip = irqchip, .pin = pin };
-	const struct kvm_irq_table *table = routing(kvm);
-	unsigned int low = 0, high = table ? table->n_pins : 0;
-
-	while (low < high) {
-		unsigned int mid = low + (high - low) / 2;
-		int c = cmp_pins(&key, &table->pins[mid]);
-
-		if (!c)
-			return table->pins[mid].gsi;
-		if (c > 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return -1;
+	return kvm_irq_table_pin_to_gsi(routing(kvm), irqchip, pin);
 }
 EXPORT_SYMBOL_GPL(kvm_irq_pin_to_gsi);
 
@@ -253,153 +199,6 @@ void kvm_irq_acked(struct kvm *kvm, u32 irqchip, u32 pin)
 }
 EXPORT_SYMBOL_GPL(kvm_irq_acked);
 
-/*
- * Building a table.
- */
-
-static int check_entry(const struct kvm_irq_routing_entry *e)
-{
-	u32 known = e->type == KVM_IRQ_ROUTING_MSI ? KVM_MSI_VALID_DEVID : 0;
-
-	if (e->flags & ~known || e->gsi >= KVM_MAX_IRQ_ROUTES)
-		return -EINVAL;
-	return 0;
-}
-
-static int cmp_gsi(const void *a, const void *b)
-{
-	const struct kvm_irq_route *x = a, *y = b;
-
-	return x->gsi < y->gsi ? -1 : x->gsi > y->gsi;
-}
-
-/* A GSI may end at one pin of each controller; anything else it has to itself. */
-static bool may_share(const struct kvm_irq_route *a, const struct kvm_irq_route *b)
-{
-	return a->type == KVM_IRQ_ROUTING_IRQCHIP && b->type == KVM_IRQ_ROUTING_IRQCHIP &&
-	       a->chip.irqchip != b->chip.irqchip;
-}
-
-/* The routes of one GSI, which are @n in a row. */
-static bool group_ok(const struct kvm_irq_route *routes, unsigned int n)
-{
-	unsigned int i, j;
-
-	if (n > KVM_MAX_GSI_ROUTES)
-		return false;
-	for (i = 0; i < n; i++) {
-		for (j = i + 1; j < n; j++) {
-			if (!may_share(&routes[i], &routes[j]))
-				return false;
-		}
-	}
-	return true;
-}
-
-static void index_pins(struct kvm_irq_table *table)
-{
-	unsigned int i;
-
-	for (i = 0; i < table->n; i++) {
-		const struct kvm_irq_route *r = &table->routes[i];
-
-		if (r->type == KVM_IRQ_ROUTING_IRQCHIP)
-			table->pins[table->n_pins++] = (struct pin_to_gsi) {
-				.irqchip = r->chip.irqchip, .pin = r->chip.pin, .gsi = r->gsi,
-			};
-	}
-	sort(table->pins, table->n_pins, sizeof(table->pins[0]), cmp_pins, NULL);
-}
-
-/* first[] from the sorted routes; -EINVAL when routes of one GSI exclude each other. */
-static int index_gsis(struct kvm_irq_table *table)
-{
-	unsigned int gsi, i = 0, begin;
-
-	for (gsi = 0; gsi < table->n_gsis; gsi++) {
-		begin = i;
-		table->first[gsi] = i;
-		while (i < table->n && table->routes[i].gsi == gsi)
-			i++;
-		if (!group_ok(table->routes + begin, i - begin))
-			return -EINVAL;
-	}
-	table->first[gsi] = i;
-	return 0;
-}
-
-static void free_table(struct kvm_irq_table *table)
-{
-	if (!table)
-		return;
-	kvfree(table->first);
-	kvfree(table->pins);
-	kvfree(table);
-}
-
-static struct kvm_irq_table *alloc_table(unsigned int n, unsigned int n_gsis)
-{
-	struct kvm_irq_table *table;
-
-	table = kvzalloc(struct_size(table, routes, n), GFP_KERNEL_ACCOUNT);
-	if (!table)
-		return NULL;
-	table->n = n;
-	table->n_gsis = n_gsis;
-	table->first = kvcalloc(n_gsis + 1, sizeof(*table->first), GFP_KERNEL_ACCOUNT);
-	table->pins = kvcalloc(n + 1, sizeof(*table->pins), GFP_KERNEL_ACCOUNT);
-	if (!table->first || !table->pins) {
-		free_table(table);
-		return NULL;
-	}
-	return table;
-}
-
-static int fill_table(struct kvm *kvm, struct kvm_irq_table *table,
-		      const struct kvm_irq_routing_entry *entries)
-{
-	unsigned int i;
-	int r;
-
-	for (i = 0; i < table->n; i++) {
-		struct kvm_irq_route *route = &table->routes[i];
-
-		route->gsi = entries[i].gsi;
-		route->type = entries[i].type;
-		r = kvm_arch->route_set(kvm, route, &entries[i]);
-		if (r)
-			return r;
-	}
-	sort(table->routes, table->n, sizeof(table->routes[0]), cmp_gsi, NULL);
-	index_pins(table);
-	return index_gsis(table);
-}
-
-static struct kvm_irq_table *make_table(struct kvm *kvm,
-					const struct kvm_irq_routing_entry *entries,
-					unsigned int n)
-{
-	unsigned int i, n_gsis = 0;
-	struct kvm_irq_table *table;
-	int r;
-
-	for (i = 0; i < n; i++) {
-		r = check_entry(&entries[i]);
-		if (r)
-			return ERR_PTR(r);
-		n_gsis = max(n_gsis, entries[i].gsi + 1);
-	}
-	table = alloc_table(n, n_gsis);
-	if (!table)
-		return ERR_PTR(-ENOMEM);
-	r = fill_table(kvm, table, entries);
-	if (r) {
-		free_table(table);
-		return ERR_PTR(r);
-	}
-	return table;
-}
-
 int kvm_irq_routing_set(struct kvm *kvm, const struct kvm_irq_routing_entry *entries,
 			unsigned int n)
 {
@@ -407,7 +206,7 @@ int kvm_irq_routing_set(struct kvm *kvm, const struct kvm_irq_routing_entry *ent
 
 	if (n > KVM_MAX_IRQ_ROUTES || !kvm_arch->route_set)
 		return -EINVAL;
-	table = make_table(kvm, entries, n);
+	table = kvm_irq_table_make(kvm, entries, n, kvm_arch->route_set);
 	if (IS_ERR(table))
 		return PTR_ERR(table);
 
@@ -419,7 +218,7 @@ int kvm_irq_routing_set(struct kvm *kvm, const struct kvm_irq_routing_entry *ent
 	mutex_unlock(&kvm->irq_lock);
 
 	synchronize_srcu_expedited(&kvm->irq_srcu);
-	free_table(old);
+	kvm_irq_table_free(old);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kvm_irq_routing_set);
@@ -434,7 +233,7 @@ int kvm_irq_routing_init(struct kvm *kvm)
 /* Nobody has the VM any more. */
 void kvm_irq_routing_destroy(struct kvm *kvm)
 {
-	free_table(rcu_dereference_protected(kvm->routing, true));
+	kvm_irq_table_free(rcu_dereference_protected(kvm->routing, true));
 	RCU_INIT_POINTER(kvm->routing, NULL);
 }
 

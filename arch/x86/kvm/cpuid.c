@@ -13,6 +13,7 @@
 #include <asm/cpuid.h>
 #include <asm/processor.h>
 #include <uapi/asm/kvm_para.h>
+#include "cpuid_table.h"
 #include "trace.h"
 #include "vm.h"
 #include "x86.h"
@@ -422,62 +423,25 @@ long x86_sys_get_emulated_cpuid(struct kvm_arg *arg)
 /*
  * A vCPU's CPUID.
  */
-static struct kvm_cpuid_entry2 *find(struct kvm_cpuid_entry2 *e, unsigned int n, u32 function, u32 index)
-{
-	for (; n; n--, e++)
-		if (e->function == function &&
-		    (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) || e->index == index))
-			return e;
-	return NULL;
-}
-
 struct kvm_cpuid_entry2 *x86_cpuid_find(struct kvm_vcpu *vcpu, u32 function, u32 index)
 {
 	struct x86_cpuid *c = &to_x86(vcpu)->cpuid;
 
-	return find(c->entries, c->n, function, index);
+	return cpuid_table_find(c->entries, c->n, function, index);
 }
 EXPORT_SYMBOL_GPL(x86_cpuid_find);
 
-/*
- * A leaf beyond the limit of its range: an Intel CPU answers with the highest basic leaf (SDM vol 2, CPUID), an AMD one
- * with zeros.
- */
-static struct kvm_cpuid_entry2 *beyond_limit(struct kvm_vcpu *vcpu, u32 function, u32 index)
-{
-	struct kvm_cpuid_entry2 *basic = x86_cpuid_find(vcpu, 0, 0), *limit;
-
-	if (!basic || to_x86(vcpu)->cpuid.amd)
-		return NULL;
-	limit = x86_cpuid_find(vcpu, function & 0xffff0000, 0);
-	if (limit && function <= limit->eax)
-		return NULL;
-	return x86_cpuid_find(vcpu, basic->eax, index);
-}
-
 void x86_cpuid_query(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
+	const struct x86_cpuid *c = &to_x86(vcpu)->cpuid;
 	u32 function = *eax, index = *ecx;
-	struct kvm_cpuid_entry2 *e = x86_cpuid_find(vcpu, function, index), *first;
-	bool found = e, used_limit = false;
+	struct cpuid_answer a = cpuid_table_read(c->entries, c->n, c->amd, function, index);
 
-	if (!e) {
-		e = beyond_limit(vcpu, function, index);
-		used_limit = e;
-	}
-	*eax = e ? e->eax : 0;
-	*ebx = e ? e->ebx : 0;
-	*ecx = e ? e->ecx : 0;
-	*edx = e ? e->edx : 0;
-	/* Topology: a subleaf past the last still names itself and the x2APIC id (SDM vol 2, leaf 0BH). */
-	if (!e && (function == 0xb || function == 0x1f)) {
-		first = x86_cpuid_find(vcpu, function, 1);
-		if (first) {
-			*ecx = index & 0xff;
-			*edx = first->edx;
-		}
-	}
-	trace_kvm_cpuid(function, index, *eax, *ebx, *ecx, *edx, found, used_limit);
+	*eax = a.eax;
+	*ebx = a.ebx;
+	*ecx = a.ecx;
+	*edx = a.edx;
+	trace_kvm_cpuid(function, index, a.eax, a.ebx, a.ecx, a.edx, a.found, a.used_limit);
 }
 EXPORT_SYMBOL_GPL(x86_cpuid_query);
 
@@ -494,7 +458,7 @@ static void update_entries(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entri
 	struct x86_vcpu *v = to_x86(vcpu);
 	struct kvm_cpuid_entry2 *e;
 
-	e = find(entries, n, 1, 0);
+	e = cpuid_table_find(entries, n, 1, 0);
 	if (e) {
 		if (boot_cpu_has(X86_FEATURE_XSAVE))
 			mirror(&e->ecx, X86_FEATURE_OSXSAVE, v->cr4 & X86_CR4_OSXSAVE);
@@ -503,13 +467,13 @@ static void update_entries(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entri
 			mirror(&e->ecx, X86_FEATURE_MWAIT,
 			       v->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT);
 	}
-	e = find(entries, n, 7, 0);
+	e = cpuid_table_find(entries, n, 7, 0);
 	if (e && boot_cpu_has(X86_FEATURE_PKU))
 		mirror(&e->ecx, X86_FEATURE_OSPKE, v->cr4 & X86_CR4_PKE);
-	e = find(entries, n, 0xd, 0);
+	e = cpuid_table_find(entries, n, 0xd, 0);
 	if (e)
 		e->ebx = xsave_size(v->xcr0, false);
-	e = find(entries, n, 0xd, 1);
+	e = cpuid_table_find(entries, n, 0xd, 1);
 	if (e && (e->eax & BIT(F(XSAVEC) & 31)))
 		e->ebx = xsave_size(v->xcr0 | v->xss, true);
 }
@@ -521,40 +485,6 @@ void x86_cpuid_runtime_update(struct kvm_vcpu *vcpu)
 	update_entries(vcpu, c->entries, c->n);
 }
 EXPORT_SYMBOL_GPL(x86_cpuid_runtime_update);
-
-static void find_pv_leaf(struct x86_cpuid *c)
-{
-	struct kvm_cpuid_entry2 *e;
-	u32 base;
-
-	c->pv_base = 0;
-	c->pv_features = 0;
-	for (base = 0x40000000; base < 0x40010000; base += 0x100) {
-		e = find(c->entries, c->n, base, 0);
-		if (!e || memcmp(&e->ebx, "KVMK", 4) || memcmp(&e->ecx, "VMKV", 4) || e->edx != 'M')
-			continue;
-		c->pv_base = base;
-		e = find(c->entries, c->n, base + 1, 0);
-		if (e)
-			c->pv_features = e->eax;
-		return;
-	}
-}
-
-static bool vendor_is_amd(const struct kvm_cpuid_entry2 *e)
-{
-	static const char * const names[] = { "AuthenticAMD", "HygonGenuine" };	/* as EBX, EDX, ECX spell them */
-	char name[12];
-	unsigned int i;
-
-	memcpy(name, &e->ebx, 4);
-	memcpy(name + 4, &e->edx, 4);
-	memcpy(name + 8, &e->ecx, 4);
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!memcmp(name, names[i], sizeof(name)))
-			return true;
-	return false;
-}
 
 static bool guest_has(struct kvm_vcpu *vcpu, unsigned int feature)
 {
@@ -571,30 +501,17 @@ static void derive(struct kvm_vcpu *vcpu)
 
 	memset(c->words, 0, sizeof(c->words));
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
-		e = find(c->entries, c->n, words[i].function, words[i].index);
+		e = cpuid_table_find(c->entries, c->n, words[i].function, words[i].index);
 		if (e)
 			c->words[words[i].word] = *reg_of(e, words[i].reg);
 	}
-	e = find(c->entries, c->n, 0, 0);
-	c->amd = e && vendor_is_amd(e);
-	e = find(c->entries, c->n, 0xd, 0);
+	c->amd = cpuid_table_is_amd(c->entries, c->n);
+	e = cpuid_table_find(c->entries, c->n, 0xd, 0);
 	c->xcr0_allowed = e ? (e->eax | (u64)e->edx << 32) & x86_xcr0_supported : 0;
-	find_pv_leaf(c);
-
-	e = find(c->entries, c->n, 0x80000008, 0);
-	v->maxphyaddr = e && (e->eax & 0xff) ? e->eax & 0xff : 36;
-	v->maxphyaddr = min_t(u8, v->maxphyaddr, 52);
+	c->pv_base = cpuid_table_pv(c->entries, c->n, &c->pv_features);
+	v->maxphyaddr = cpuid_table_maxphyaddr(c->entries, c->n);
 	v->reserved_gpa_bits = GENMASK_ULL(63, v->maxphyaddr);
 	v->cr4_guest_reserved = x86_cr4_supported & ~x86_cr4_from_features(guest_has, vcpu);
-}
-
-static bool table_valid(const struct kvm_cpuid_entry2 *entries, unsigned int n)
-{
-	const struct kvm_cpuid_entry2 *e = find((struct kvm_cpuid_entry2 *)entries, n, 0x80000008, 0);
-	u32 virt = e ? (e->eax >> 8) & 0xff : 0;
-
-	/* Canonical form is known for 48 and 57 bits only; 0: user space does not say. */
-	return !virt || virt == 48 || virt == 57;
 }
 
 /* Takes @entries over when it succeeds. */
@@ -603,7 +520,7 @@ static int set_table(struct kvm_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, un
 	struct x86_vcpu *v = to_x86(vcpu);
 	struct x86_cpuid *c = &v->cpuid;
 
-	if (!table_valid(entries, n))
+	if (!cpuid_table_valid(entries, n))
 		return -EINVAL;
 	update_entries(vcpu, entries, n);
 	/* What the guest has seen must not change under it; the same table again is fine (KVM API 4.89). */

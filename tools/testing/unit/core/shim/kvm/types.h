@@ -32,6 +32,8 @@ struct kvm_slot;
 struct kvm_slots;
 
 #define PAGE_SHIFT		12
+#define U16_MAX			UINT16_MAX
+#define U32_MAX			UINT32_MAX
 #define BITS_PER_LONG		((int)(8 * sizeof(long)))
 #define BIT(n)			(1UL << (n))
 #define BIT_ULL(n)		(1ULL << (n))
