@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * GSI routing: from a line's number to who delivers it, and back from a pin to the line; and who
- * wants to hear of the guest's acknowledgement.
+ * wants to hear when the guest acknowledges.
  *
- * The table (irq_table.c) is immutable, and replaced as a whole. Readers hold kvm->irq_srcu, also while they deliver; writers hold kvm->irq_lock to publish and
- * let it go before they wait for readers, since a reader may come to a place that wants it.
+ * The table (irq_table.c) is immutable, and replaced as a whole. Readers hold kvm->irq_srcu, also
+ * while they deliver; writers hold kvm->irq_lock to publish and let it go before they wait for
+ * readers, since a reader may come to a place that wants it.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>

@@ -46,23 +46,14 @@ static bool allows(const struct x86_msr_filter *f, u32 index, u32 access)
 	return !f->deny;
 }
 
-/**
- * x86_msr_allowed - does user space's filter let the guest at an MSR?
- * @vcpu: any of the VM
- * @index: number of the MSR; those of the x2APIC are never filtered
- * @access: KVM_MSR_FILTER_READ or KVM_MSR_FILTER_WRITE
- *
- * Context: process context; enters a srcu section of its own where there is a filter.
- */
-bool x86_msr_allowed(struct kvm_vcpu *vcpu, u32 index, u32 access)
+/* x86_msr_allowed(), where there is a filter, or was a moment ago. A srcu section of its own. */
+bool x86_msr_filter_allows(struct kvm_vcpu *vcpu, u32 index, u32 access)
 {
 	const struct x86_msr_filter *f;
 	struct kvm *kvm = vcpu->kvm;
 	bool allowed = true;
 	int idx;
 
-	if (likely(!rcu_access_pointer(to_x86_vm(kvm)->msr_filter)))
-		return true;
 	if (index - APIC_BASE_MSR < 0x100)
 		return true;
 	idx = srcu_read_lock(&kvm->srcu);
@@ -72,7 +63,7 @@ bool x86_msr_allowed(struct kvm_vcpu *vcpu, u32 index, u32 access)
 	srcu_read_unlock(&kvm->srcu, idx);
 	return allowed;
 }
-EXPORT_SYMBOL_GPL(x86_msr_allowed);
+EXPORT_SYMBOL_GPL(x86_msr_filter_allows);
 
 /*
  * Exits.

@@ -168,7 +168,7 @@ TEST(address_sizes)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		n = 0;
 		leaf(0x80000008, rows[i].eax, 0);
 		expect_eq(cpuid_table_maxphyaddr(table, n), rows[i].phys);
