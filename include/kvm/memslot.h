@@ -125,5 +125,6 @@ long kvm_vm_clear_dirty_log(struct kvm *kvm, struct kvm_arg *arg);
  * Context: kvm->srcu held; any context otherwise. Nothing happens when the slot does not log.
  */
 void kvm_mark_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t gfn);
+bool kvm_dirty_ring_full(struct kvm_vcpu *vcpu);	/* then KVM_EXIT_DIRTY_RING_FULL */
 
 #endif /* KVM_MEMSLOT_H */

@@ -33,6 +33,7 @@ enum kvm_vcpu_mode {
 #define KVM_REQ_VM_DEAD		(1 | KVM_REQ_WAIT)
 #define KVM_REQ_UNBLOCK		2	/* wake and look: something may have become runnable */
 #define KVM_REQ_OUTSIDE		(3 | KVM_REQ_WAIT | KVM_REQ_NO_WAKE)	/* only: leave the guest once */
+#define KVM_REQ_DIRTY_RING	4	/* its ring was full: see kvm_dirty_ring_full() */
 #define KVM_REQ_ARCH		8	/* first number of the architecture's own; up to 63 */
 
 struct kvm_vcpu {
@@ -64,6 +65,7 @@ struct kvm_vcpu {
 	/* MMIO that user space completes in pieces, and stale-coalescing: arch run loops use it as they see fit */
 	int			mmio_needed;
 
+	struct kvm_dirty_ring	*dirty_ring;	/* NULL: the VM has none */
 	struct kvm_vcpu_stats	stat;
 	char			stats_id[KVM_STATS_NAME_SIZE];
 };

@@ -51,6 +51,8 @@ struct kvm {
 	u64			slots_generation;	/* under slots_lock */
 	u64			dirty_log_manual;	/* KVM_DIRTY_LOG_* flags of KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 
+	u32			dirty_ring_bytes;	/* of each vCPU's dirty ring, 0: none; set before the first vCPU */
+
 	struct xarray		vcpus;		/* by index, dense; entries are only added */
 	atomic_t		online_vcpus;	/* entries of vcpus that readers may look at */
 	unsigned int		created_vcpus;	/* under lock; counts those still being made */

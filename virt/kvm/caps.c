@@ -59,6 +59,8 @@ static const struct kvm_cap rows[] = {
 	{ KVM_CAP_READONLY_MEM,				.get = cap_readonly_mem },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,		KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
 							KVM_DIRTY_LOG_INITIALLY_SET },
+	{ KVM_CAP_DIRTY_LOG_RING,			.get = kvm_dirty_ring_cap },
+	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL,		.get = kvm_dirty_ring_cap },
 	/* vCPUs. */
 	{ KVM_CAP_NR_VCPUS,				.get = cap_nr_vcpus },
 	{ KVM_CAP_MAX_VCPUS,				.get = cap_max_vcpus },

@@ -17,6 +17,18 @@
 /* memslot.c, dirty_log.c (rows of the latter: include/kvm/memslot.h); slots_lock held */
 long kvm_vm_set_memory_region(struct kvm *kvm, struct kvm_arg *arg);
 int kvm_dirty_log_enable_manual(struct kvm *kvm, struct kvm_enable_cap *cap);
+/* Let others at mmu_lock, with TLBs flushed first if *@flush. */
+void kvm_dirty_breathe(struct kvm *kvm, bool *flush);
+
+/* dirty_ring.c */
+int kvm_dirty_ring_cap(struct kvm *kvm);
+int kvm_dirty_ring_enable(struct kvm *kvm, struct kvm_enable_cap *cap);
+int kvm_dirty_ring_create(struct kvm_vcpu *vcpu);
+void kvm_dirty_ring_free(struct kvm_vcpu *vcpu);
+struct page *kvm_dirty_ring_page(struct kvm_vcpu *vcpu, pgoff_t pgoff);
+bool kvm_dirty_ring_mmap_ok(struct kvm_vcpu *vcpu, struct vm_area_struct *vma);
+void kvm_dirty_ring_mark(struct kvm *kvm, const struct kvm_slot *slot, gfn_t gfn);
+long kvm_vm_reset_dirty_rings(struct kvm *kvm, struct kvm_arg *arg);	/* ARG_NONE, LOCK_SLOTS */
 
 /* coalesced_io.c; rows: ARG_IN, LOCK_SLOTS. The page is what vCPUs map for the ring. */
 int kvm_coalesced_init(struct kvm *kvm);

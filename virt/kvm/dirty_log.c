@@ -20,7 +20,11 @@
 
 void kvm_mark_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t gfn)
 {
-	if (kvm_slot_logs_dirty(slot))
+	if (!kvm_slot_logs_dirty(slot))
+		return;
+	if (unlikely(READ_ONCE(kvm->dirty_ring_bytes)))
+		kvm_dirty_ring_mark(kvm, slot, gfn);
+	else
 		set_bit_le(gfn - slot->base_gfn, slot->dirty_bitmap);
 }
 EXPORT_SYMBOL_GPL(kvm_mark_dirty);
@@ -34,7 +38,7 @@ int kvm_dirty_log_enable_manual(struct kvm *kvm, struct kvm_enable_cap *cap)
 
 	if (cap->args[0] & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
 		allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
-	if (cap->flags || cap->args[0] & ~allowed)
+	if (cap->flags || cap->args[0] & ~allowed || kvm->dirty_ring_bytes)
 		return -EINVAL;
 	kvm->dirty_log_manual = cap->args[0];
 	return 0;
@@ -42,7 +46,7 @@ int kvm_dirty_log_enable_manual(struct kvm *kvm, struct kvm_enable_cap *cap)
 
 /*
  * The slot that user space names, if it logs. -EINVAL for a name that cannot be, -ENOENT for one
- * that is not.
+ * that is not, -ENXIO where rings take the bitmap's place.
  */
 static struct kvm_slot *logging_slot(struct kvm *kvm, u32 name)
 {
@@ -52,6 +56,8 @@ static struct kvm_slot *logging_slot(struct kvm *kvm, u32 name)
 
 	lockdep_assert_held(&kvm->slots_lock);
 
+	if (kvm->dirty_ring_bytes)
+		return ERR_PTR(-ENXIO);	/* the rings have it */
 	if (as_id >= kvm_arch->address_spaces || id >= KVM_USER_SLOTS)
 		return ERR_PTR(-EINVAL);
 	slot = kvm_slots_by_id(kvm_slots(kvm, as_id), id);
@@ -66,7 +72,7 @@ static struct kvm_slot *logging_slot(struct kvm *kvm, u32 name)
  * Let others at mmu_lock, but never with a page protected whose old translation may still be
  * cached.
  */
-static void breathe(struct kvm *kvm, bool *flush)
+void kvm_dirty_breathe(struct kvm *kvm, bool *flush)
 {
 	if (!need_resched() && !rwlock_needbreak(&kvm->mmu_lock))
 		return;
@@ -91,7 +97,7 @@ static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned lo
 		atomic_long_t *word = (atomic_long_t *)(slot->dirty_bitmap + first + i);
 		unsigned long mask = wanted ? wanted[i] : ~0UL;
 
-		breathe(kvm, &flush);
+		kvm_dirty_breathe(kvm, &flush);
 		if (mask & atomic_long_read(word))
 			mask &= atomic_long_fetch_andnot(mask, word);
 		else

@@ -133,6 +133,7 @@ static void vcpu_free(struct kvm_vcpu *vcpu)
 {
 	/* nobody else knows the vCPU any more */
 	put_pid(rcu_dereference_protected(vcpu->pid, true));
+	kvm_dirty_ring_free(vcpu);
 	free_page((unsigned long)vcpu->run);
 	kfree(vcpu);
 }
@@ -145,7 +146,9 @@ static struct kvm_vcpu *vcpu_new(struct kvm *kvm, int id)
 	if (!vcpu)
 		return ERR_PTR(-ENOMEM);
 
-	r = kvm_arch->vcpu_create(vcpu);
+	r = kvm_dirty_ring_create(vcpu);
+	if (!r)
+		r = kvm_arch->vcpu_create(vcpu);
 	if (r) {
 		vcpu_free(vcpu);
 		return ERR_PTR(r);
@@ -420,7 +423,7 @@ static struct page *core_page(struct kvm_vcpu *vcpu, pgoff_t pgoff)
 		return virt_to_page(vcpu->run);
 	if (pgoff == KVM_COALESCED_MMIO_PAGE_OFFSET)
 		return kvm_coalesced_page(vcpu->kvm);
-	return NULL;
+	return kvm_dirty_ring_page(vcpu, pgoff);
 }
 
 static vm_fault_t vcpu_vma_fault(struct vm_fault *vmf)
@@ -442,6 +445,8 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	if (!kvm_dirty_ring_mmap_ok(file->private_data, vma))
+		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
 }

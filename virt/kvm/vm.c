@@ -349,6 +349,8 @@ static const struct {
 } switches[] = {
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,	enable_manual_dirty_log },
 	{ KVM_CAP_HALT_POLL,			enable_halt_poll },
+	{ KVM_CAP_DIRTY_LOG_RING,		kvm_dirty_ring_enable },
+	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL,	kvm_dirty_ring_enable },
 };
 
 static long vm_enable_cap(struct kvm *kvm, struct kvm_arg *arg)
@@ -373,6 +375,7 @@ static const struct kvm_ioctl rows[] = {
 	KVM_VM_IOCTL(KVM_SET_USER_MEMORY_REGION, ARG_IN, LOCK_SLOTS, kvm_vm_set_memory_region),
 	KVM_VM_IOCTL(KVM_GET_DIRTY_LOG, ARG_IN, LOCK_SLOTS, kvm_vm_get_dirty_log),
 	KVM_VM_IOCTL(KVM_CLEAR_DIRTY_LOG, ARG_IN, LOCK_SLOTS, kvm_vm_clear_dirty_log),
+	KVM_VM_IOCTL(KVM_RESET_DIRTY_RINGS, ARG_NONE, LOCK_SLOTS, kvm_vm_reset_dirty_rings),
 
 	KVM_VM_IOCTL(KVM_REGISTER_COALESCED_MMIO, ARG_IN, LOCK_SLOTS, kvm_vm_register_coalesced),
 	KVM_VM_IOCTL(KVM_UNREGISTER_COALESCED_MMIO, ARG_IN, LOCK_SLOTS,

@@ -99,6 +99,15 @@ static int req_nmi(struct kvm_vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
+static int req_dirty_ring(struct kvm_vcpu *vcpu)
+{
+	if (!kvm_dirty_ring_full(vcpu))
+		return EXIT_RESUME;
+	kvm_request(vcpu, KVM_REQ_DIRTY_RING);	/* look again next time */
+	vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+	return EXIT_TO_USER;
+}
+
 static int req_msr_filter(struct kvm_vcpu *vcpu)
 {
 	x86_cold(update_intercepts)(vcpu);
@@ -128,6 +137,7 @@ static const struct {
 	{ KVM_REQ_REPORT_TPR,			req_report_tpr },
 	{ KVM_REQ_NMI,				req_nmi },
 	{ KVM_REQ_MSR_FILTER,			req_msr_filter },
+	{ KVM_REQ_DIRTY_RING,			req_dirty_ring },
 	{ KVM_REQ_SCAN_IOAPIC,			req_nothing },
 	{ KVM_REQ_OUTSIDE,			req_nothing },
 	{ KVM_REQ_UNBLOCK,			req_nothing },
