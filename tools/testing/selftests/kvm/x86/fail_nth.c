@@ -422,6 +422,39 @@ WALK(clear_dirty_log, .guest = guest_agent, .prepare = start_manual_log, .failed
 	return ioctl(s->vm->fd, KVM_CLEAR_DIRTY_LOG, &log);
 }
 
+/* A vCPU with a dirty ring: in a VM of its own, since rings come before the first vCPU. */
+static int ring_vm, ring_vcpu;
+
+static void make_ring_vm(struct scene *s)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DIRTY_LOG_RING, .args = { SZ_64K },
+	};
+
+	(void)s;
+	ring_vm = vm_bare();
+	must(ioctl(ring_vm, KVM_ENABLE_CAP, &cap));
+}
+
+static void expect_rings(struct scene *s)
+{
+	(void)s;
+	expect_eq(must(ioctl(ring_vm, KVM_RESET_DIRTY_RINGS, 0)), 0);
+}
+
+static void close_ring_vcpu(struct scene *s)
+{
+	expect_rings(s);
+	close(s->made);
+	ring_vcpu++;
+}
+
+WALK(create_vcpu_with_ring, .prepare = make_ring_vm, .failed = expect_rings,
+     .done = close_ring_vcpu)
+{
+	return ioctl(ring_vm, KVM_CREATE_VCPU, ring_vcpu);
+}
+
 /* The host takes the memory behind a slot away: the MMU notifier can not fail. */
 static void touch_slot(struct scene *s)
 {
