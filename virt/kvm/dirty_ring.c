@@ -140,7 +140,6 @@ bool kvm_dirty_ring_full(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(kvm_dirty_ring_full);
 
-/* The slot's number is written before the flag that says that there is one. */
 static void ring_push(struct kvm_dirty_ring *ring, u32 slot, u64 offset)
 {
 	struct kvm_dirty_gfn *entry;
@@ -151,6 +150,7 @@ static void ring_push(struct kvm_dirty_ring *ring, u32 slot, u64 offset)
 		entry = &ring->gfns[ring->pushed & (ring->size - 1)];
 		entry->slot = slot;
 		entry->offset = offset;
+		/* User space that sees the flag sees the page. */
 		smp_store_release(&entry->flags, KVM_DIRTY_GFN_F_DIRTY);
 		WRITE_ONCE(ring->pushed, ring->pushed + 1);
 	}
@@ -221,11 +221,13 @@ static unsigned int ring_reset(struct kvm *kvm, struct kvm_dirty_ring *ring, boo
 		u32 slot;
 		u64 offset;
 
+		/* Pairs with user space's store of RESET, after it has read the entry. */
 		if (!(smp_load_acquire(&entry->flags) & KVM_DIRTY_GFN_F_RESET))
 			break;
 		slot = READ_ONCE(entry->slot);
 		offset = READ_ONCE(entry->offset);
 		WRITE_ONCE(entry->flags, 0);
+		/* Whoever puts a page here does so after our read of the last one. */
 		smp_store_release(&ring->reset, ring->reset + 1);
 		*flush |= page_reset(kvm, slot, offset);
 		n++;
