@@ -94,7 +94,7 @@ static inline hva_t kvm_slot_hva(const struct kvm_slot *slot, gfn_t gfn)
 /* Is @slot one that the guest may see as memory (not absent, not going away)? */
 static inline bool kvm_slot_visible(const struct kvm_slot *slot)
 {
-	return slot && !(slot->flags & KVM_SLOT_INVALID);
+	return slot && !(READ_ONCE(slot->flags) & KVM_SLOT_INVALID);
 }
 
 static inline bool kvm_slot_logs_dirty(const struct kvm_slot *slot)

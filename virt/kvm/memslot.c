@@ -4,11 +4,12 @@
  *
  * A reader sees the memory map before a change or after it, never half of it: a change builds the
  * next table beside the current one, publishes it with one pointer, waits until nobody reads the
- * old one, and only then frees what the change made unreachable. Everything that can fail is done
+ * old one, and only then frees what the change made unreachable (the old table itself is kept, to
+ * build the next but one in). Everything that can fail is done
  * before the first publication, so a failed call changes nothing and a begun one always ends.
  *
  * A slot that is deleted or moved goes in two steps, or a fault could bring back a translation that
- * is being removed: its copy marked KVM_SLOT_INVALID is published and readers of the old one are
+ * is being removed: it is marked KVM_SLOT_INVALID, and who may have seen it without the mark is
  * waited for, so no fault can make a new translation; then the architecture drops those that are
  * there; then the table without it is published. The MMU notifier finds the slot until that last
  * step, since until then its memory may be mapped.
@@ -28,15 +29,13 @@
 /* kvm_userspace_memory_region.slot: the address space above, the id below */
 #define SLOT_AS_SHIFT	16
 
-/* A change on its way: what is there, what will be, and the tables that lead to it. */
+/* A change on its way: what is there, what will be, and the table that has it. */
 struct slot_update {
 	struct kvm		*kvm;
 	int			as_id;
 	enum kvm_slot_change	change;
 	struct kvm_slot		*old;		/* NULL: create */
 	struct kvm_slot		*new;		/* NULL: delete */
-	struct kvm_slot		*leaving;	/* @old marked invalid; delete and move */
-	struct kvm_slots	*mid;		/* with @leaving in the place of @old */
 	struct kvm_slots	*next;
 };
 
@@ -72,9 +71,32 @@ EXPORT_SYMBOL_GPL(kvm_slots_by_id);
 EXPORT_SYMBOL_GPL(kvm_slots_count);
 EXPORT_SYMBOL_GPL(kvm_slots_at);
 
-static struct kvm_slots *alloc_table(unsigned int n)
+/*
+ * Memory for a table of @n slots: that of the table before the current one, if it is large enough,
+ * and else some with room for a few more. kvm_slots_derive() fills it in.
+ */
+static struct kvm_slots *take_table(struct kvm *kvm, unsigned int n)
 {
-	return kvzalloc(kvm_slots_bytes(n), GFP_KERNEL_ACCOUNT);
+	struct kvm_slots *slots = kvm->slots_spare;
+	unsigned int capacity = n + n / 4 + 2;
+
+	if (slots && slots->capacity >= n) {
+		kvm->slots_spare = NULL;
+		capacity = slots->capacity;
+	} else {
+		slots = kvmalloc(kvm_slots_bytes(capacity), GFP_KERNEL_ACCOUNT);
+	}
+	if (slots)
+		*slots = (struct kvm_slots){ .capacity = capacity };
+	return slots;
+}
+
+/* Nobody reads @slots any more, or ever has. */
+static void give_table(struct kvm *kvm, struct kvm_slots *slots)
+{
+	if (slots && (!kvm->slots_spare || kvm->slots_spare->capacity < slots->capacity))
+		swap(slots, kvm->slots_spare);
+	kvfree(slots);
 }
 
 /* The pointer changes only while no invalidation is under way; see publish(). */
@@ -91,7 +113,7 @@ static bool try_publish(struct kvm *kvm, int as_id, struct kvm_slots *next)
 }
 
 /*
- * Make @next the table of @as_id, wait for readers of the one before, and free that.
+ * Make @next the table of @as_id, and wait for readers of the one before.
  *
  * An invalidation of host addresses looks the slots up once, when it begins, and that must do for
  * all of it: a slot that came later would have pages that it does not unmap. So the pointer changes
@@ -112,7 +134,24 @@ static void publish(struct kvm *kvm, int as_id, struct kvm_slots *next)
 
 	kvm->slots_generation += 2;
 	WRITE_ONCE(next->generation, kvm->slots_generation);
-	kvfree(old);
+	give_table(kvm, old);
+}
+
+/*
+ * From the return on nobody uses the slot. The table is the same one, but what was cached of it
+ * under its number no longer holds; the number stays odd until the table is replaced.
+ */
+static void retire(struct slot_update *u)
+{
+	struct kvm *kvm = u->kvm;
+	struct kvm_slots *slots = kvm_slots(kvm, u->as_id);
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	WRITE_ONCE(slots->generation, kvm->slots_generation | KVM_SLOTS_CHANGING);
+	WRITE_ONCE(u->old->flags, u->old->flags | KVM_SLOT_INVALID);
+	synchronize_srcu_expedited(&kvm->srcu);
+	kvm->slots_generation += 2;
 }
 
 static void free_slot(struct kvm_slot *slot)
@@ -147,24 +186,14 @@ static void drop_bitmap(struct slot_update *u)
 		kvfree(u->new->dirty_bitmap);
 }
 
-static int make_tables(struct slot_update *u)
+static int make_table(struct slot_update *u)
 {
 	const struct kvm_slots *cur = kvm_slots(u->kvm, u->as_id);
-	bool leaves = u->change == SLOT_DELETE || u->change == SLOT_MOVE;
 
-	u->next = alloc_table(cur->n - !!u->old + !!u->new);
+	u->next = take_table(u->kvm, cur->n - !!u->old + !!u->new);
 	if (!u->next)
 		return -ENOMEM;
 	kvm_slots_derive(u->next, cur, u->old, u->new);
-	if (!leaves)
-		return 0;
-
-	u->leaving = kmemdup(u->old, sizeof(*u->old), GFP_KERNEL_ACCOUNT);
-	u->mid = alloc_table(cur->n);
-	if (!u->leaving || !u->mid)
-		return -ENOMEM;
-	u->leaving->flags |= KVM_SLOT_INVALID;
-	kvm_slots_derive(u->mid, cur, u->old, u->leaving);
 	return 0;
 }
 
@@ -181,18 +210,16 @@ static int prepare(struct slot_update *u)
 		if (r)
 			return r;
 	}
-	r = make_tables(u);
+	r = make_table(u);
 	if (r)
-		goto no_tables;
+		goto no_table;
 	r = kvm_arch->slot_prepare(u->kvm, u->old, u->new, u->change);
 	if (r)
-		goto no_tables;
+		goto no_table;
 	return 0;
 
-no_tables:
-	kvfree(u->mid);
-	kfree(u->leaving);
-	kvfree(u->next);
+no_table:
+	give_table(u->kvm, u->next);
 	drop_bitmap(u);
 	return r;
 }
@@ -208,7 +235,6 @@ static void free_old(struct slot_update *u)
 		kvm_arch->slot_free(u->kvm, old);
 	if (u->new && u->new->dirty_bitmap == old->dirty_bitmap)
 		old->dirty_bitmap = NULL;
-	kfree(u->leaving);
 	free_slot(old);
 }
 
@@ -218,9 +244,9 @@ static int change_slot(struct slot_update *u)
 
 	if (r)
 		return r;
-	if (u->leaving) {
-		publish(u->kvm, u->as_id, u->mid);
-		kvm_arch->slot_flush(u->kvm, u->leaving);
+	if (u->change == SLOT_DELETE || u->change == SLOT_MOVE) {
+		retire(u);
+		kvm_arch->slot_flush(u->kvm, u->old);
 	}
 	publish(u->kvm, u->as_id, u->next);
 	kvm_arch->slot_commit(u->kvm, u->old, u->new, u->change);
@@ -321,7 +347,7 @@ int kvm_slots_init(struct kvm *kvm)
 	/* no table has number 0, so no zeroed cache is taken for a filled one */
 	kvm->slots_generation = 2;
 	for (i = 0; i < KVM_ADDRESS_SPACES; i++) {
-		struct kvm_slots *empty = alloc_table(0);
+		struct kvm_slots *empty = take_table(kvm, 0);
 
 		if (!empty)
 			goto fail;
@@ -353,4 +379,5 @@ void kvm_slots_destroy(struct kvm *kvm)
 		RCU_INIT_POINTER(kvm->slots[i], NULL);
 		kvfree(slots);
 	}
+	kvfree(kvm->slots_spare);
 }

@@ -11,6 +11,8 @@ size_t kvm_slots_bytes(unsigned int n)
 	       n * (3 * sizeof(struct kvm_slot *) + sizeof(hva_t));
 }
 
+typedef bool (*slot_order)(const struct kvm_slot *a, const struct kvm_slot *b);
+
 /* Comes @a before @b? One function an array; equal keys keep the order in which the slots came. */
 static bool gfn_before(const struct kvm_slot *a, const struct kvm_slot *b)
 {
@@ -27,51 +29,126 @@ static bool hva_before(const struct kvm_slot *a, const struct kvm_slot *b)
 	return a->hva < b->hva;
 }
 
-/* Copy @n slots of @from to @to in order, without @drop and with @add in its place. */
-static void merge_slots(struct kvm_slot **to, struct kvm_slot *const *from, unsigned int n,
-			const struct kvm_slot *drop, struct kvm_slot *add,
-			bool (*before)(const struct kvm_slot *a, const struct kvm_slot *b))
+/* How many of @n sorted slots come before @slot or are equal to it. */
+static unsigned int count_before(struct kvm_slot *const *slots, unsigned int n,
+				 const struct kvm_slot *slot, slot_order before)
 {
-	unsigned int i;
+	unsigned int low = 0, high = n;
 
-	for (i = 0; i < n; i++) {
-		if (from[i] == drop)
-			continue;
-		if (add && before(add, from[i])) {
-			*to++ = add;
-			add = NULL;
-		}
-		*to++ = from[i];
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+
+		if (before(slot, slots[mid]))
+			high = mid;
+		else
+			low = mid + 1;
 	}
-	if (add)
-		*to = add;
+	return low;
 }
 
-static void set_reach(struct kvm_slots *slots)
+/* Where @slot is, which is one of them: the last of its equals, or some before that. */
+static unsigned int place_of(struct kvm_slot *const *slots, unsigned int n,
+			     const struct kvm_slot *slot, slot_order before)
 {
-	hva_t reach = 0;
+	unsigned int i = count_before(slots, n, slot, before);
+
+	while (slots[--i] != slot)
+		;
+	return i;
+}
+
+/*
+ * A table of hundreds of slots is copied at each change. By words and without memcpy(): the runs
+ * are short, and string instructions are slow to begin.
+ */
+static void copy_words(void *to, const void *from, unsigned int n)
+{
+	const unsigned long *src = from;
+	unsigned long *dst = to;
 	unsigned int i;
 
-	for (i = 0; i < slots->n; i++) {
-		reach = max(reach, slot_hva_end(slots->by_hva[i]));
-		slots->reach[i] = reach;
+	static_assert(sizeof(unsigned long) == sizeof(struct kvm_slot *));
+	static_assert(sizeof(unsigned long) == sizeof(hva_t));
+#pragma GCC unroll 8
+	for (i = 0; i < n; i++)
+		dst[i] = READ_ONCE(src[i]);
+}
+
+/* What derive_order() has changed: from @first on, up to @last in the old array. */
+struct changed {
+	unsigned int first, last;
+};
+
+/* The slots of @from in the same order, without @drop and with @add. */
+static struct changed derive_order(struct kvm_slot **to, struct kvm_slot *const *from,
+				   unsigned int n, const struct kvm_slot *drop,
+				   struct kvm_slot *add, slot_order before)
+{
+	unsigned int out = drop ? place_of(from, n, drop, before) : n;
+	unsigned int in = add ? count_before(from, n, add, before) : n;
+	struct changed c = { .first = min(in, out), .last = n };
+	unsigned int i = c.first;
+
+	if (drop && add)
+		c.last = max(in, out + 1);
+	else if (drop || add)
+		c.last = drop ? out + 1 : in;
+	copy_words(to, from, i);
+	to += i;
+	if (add && in <= out) {
+		*to++ = add;
+		add = NULL;
 	}
+	if (drop) {
+		copy_words(to, from + i, out - i);
+		to += out - i;
+		i = out + 1;
+	}
+	if (add) {
+		copy_words(to, from + i, in - i);
+		to += in - i;
+		*to++ = add;
+		i = in;
+	}
+	copy_words(to, from + i, n - i);
+	return c;
+}
+
+/* Behind the last change, once the reach is what it was, the rest is as well. */
+static void derive_reach(struct kvm_slots *next, const struct kvm_slots *cur, struct changed c)
+{
+	unsigned int n = cur ? cur->n : 0, i = c.first;
+	/* modulo 2^32: where an entry behind the changes was before */
+	unsigned int shift = n - next->n;
+	hva_t reach = i ? cur->reach[i - 1] : 0;
+
+	if (i)
+		copy_words(next->reach, cur->reach, i);
+	for (; i < next->n; i++) {
+		reach = max(reach, slot_hva_end(next->by_hva[i]));
+		if (i + shift >= c.last && i + shift < n && reach == cur->reach[i + shift])
+			break;
+		next->reach[i] = reach;
+	}
+	if (i < next->n)
+		copy_words(next->reach + i, &cur->reach[i + shift], next->n - i);
 }
 
 void kvm_slots_derive(struct kvm_slots *next, const struct kvm_slots *cur,
 		      const struct kvm_slot *drop, struct kvm_slot *add)
 {
 	unsigned int n = cur ? cur->n : 0;
+	struct changed c;
 
 	next->n = n - !!drop + !!add;
 	next->by_gfn = (struct kvm_slot **)(next + 1);
 	next->by_id = next->by_gfn + next->n;
 	next->by_hva = next->by_id + next->n;
 	next->reach = (hva_t *)(next->by_hva + next->n);
-	merge_slots(next->by_gfn, cur ? cur->by_gfn : NULL, n, drop, add, gfn_before);
-	merge_slots(next->by_id, cur ? cur->by_id : NULL, n, drop, add, id_before);
-	merge_slots(next->by_hva, cur ? cur->by_hva : NULL, n, drop, add, hva_before);
-	set_reach(next);
+	derive_order(next->by_gfn, cur ? cur->by_gfn : NULL, n, drop, add, gfn_before);
+	derive_order(next->by_id, cur ? cur->by_id : NULL, n, drop, add, id_before);
+	c = derive_order(next->by_hva, cur ? cur->by_hva : NULL, n, drop, add, hva_before);
+	derive_reach(next, cur, c);
 }
 
 /* How many slots of by_gfn begin at or below @gfn. */

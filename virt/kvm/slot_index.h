@@ -22,6 +22,7 @@ struct kvm_slots {
 	/* KVM_SLOTS_CHANGING: readers of the table before may be about */
 	u64			generation;
 	unsigned int		n;
+	unsigned int		capacity;	/* how many there is room for */
 	/* of by_gfn: the last hit, written by readers, any value < n is right */
 	unsigned int		hint;
 	struct kvm_slot		**by_gfn;
@@ -45,7 +46,8 @@ size_t kvm_slots_bytes(unsigned int n);
 
 /**
  * kvm_slots_derive - fill @next: the slots of @cur without @drop and with @add
- * @next: zeroed, kvm_slots_bytes() long for as many slots as it will have
+ * @next: kvm_slots_bytes() long for as many slots as it will have, or longer; all of it is filled
+ *	in but generation, hint and capacity
  * @cur: NULL is an empty table
  * @drop: a slot of @cur, or NULL
  * @add: overlaps no other, or NULL
