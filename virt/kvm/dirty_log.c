@@ -82,33 +82,52 @@ void kvm_dirty_breathe(struct kvm *kvm, bool *flush)
 	cond_resched_rwlock_write(&kvm->mmu_lock);
 }
 
+/* Others get at mmu_lock at least after so many words. */
+#define BREATHE_WORDS	1024ul
+
 /*
- * Take down the bits of @wanted in @n words of the bitmap from word @first on (all bits when it is
- * NULL) and protect their pages. What was taken down is put into @taken, if that is given.
+ * From word @i on, the first with a bit to take down, or @end. Most words have none: this loop is
+ * what the log of a large slot costs.
+ */
+static unsigned long next_dirty(const unsigned long *bitmap, const unsigned long *wanted,
+				unsigned long *taken, unsigned long i, unsigned long end)
+{
+	if (wanted) {
+		while (i < end && !(wanted[i] & READ_ONCE(bitmap[i])))
+			i++;
+	} else {
+		for (; i < end && !READ_ONCE(bitmap[i]); i++)
+			taken[i] = 0;
+	}
+	return i;
+}
+
+/*
+ * Take down the bits of @wanted in @n words of the bitmap from word @first on and protect their
+ * pages; or, when it is NULL, all bits, which are then put into @taken.
  */
 static void take_dirty(struct kvm *kvm, const struct kvm_slot *slot, unsigned long first,
 		       unsigned long n, const unsigned long *wanted, unsigned long *taken)
 {
+	unsigned long *bitmap = slot->dirty_bitmap + first;
+	unsigned long i = 0, end, mask;
 	bool flush = false;
-	unsigned long i;
 
 	write_lock(&kvm->mmu_lock);
-	for (i = 0; i < n; i++) {
-		atomic_long_t *word = (atomic_long_t *)(slot->dirty_bitmap + first + i);
-		unsigned long mask = wanted ? wanted[i] : ~0UL;
-
+	while (i < n) {
 		kvm_dirty_breathe(kvm, &flush);
-		if (mask & atomic_long_read(word))
-			mask &= atomic_long_fetch_andnot(mask, word);
-		else
-			mask = 0;
-		if (taken)
-			taken[i] = mask;
-		if (!mask)
+		end = min(i + BREATHE_WORDS, n);
+		i = next_dirty(bitmap, wanted, taken, i, end);
+		if (i == end)
 			continue;
+		mask = wanted ? wanted[i] : ~0UL;
+		mask &= atomic_long_fetch_andnot(mask, (atomic_long_t *)(bitmap + i));
+		if (!wanted)
+			taken[i] = mask;
 		kvm_arch->protect_dirty(kvm, slot, slot->base_gfn + (first + i) * BITS_PER_LONG,
 					dirty_mask(mask));
 		flush = true;
+		i++;
 	}
 	if (flush)
 		kvm_flush_remote_tlbs(kvm);
