@@ -351,15 +351,12 @@ long x86_vcpu_translate(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
  * SYNC_REGS: the same in kvm_run, which user space may change at any time: copied once, then
  * checked and used.
  */
-void x86_sync_regs_store(struct kvm_vcpu *vcpu)
+static noinline void store_regs(struct kvm_vcpu *vcpu, u64 valid)
 {
 	struct kvm_sync_regs *s = &vcpu->run->s.regs;
-	u64 valid = READ_ONCE(vcpu->run->kvm_valid_regs);
 	struct kvm_vcpu_events events = {};
 	struct kvm_arg arg = { .data = &events };
 
-	if (likely(!valid))
-		return;
 	if (valid & KVM_SYNC_X86_REGS)
 		get_regs(vcpu, &s->regs);
 	if (valid & KVM_SYNC_X86_SREGS)
@@ -368,6 +365,15 @@ void x86_sync_regs_store(struct kvm_vcpu *vcpu)
 		x86_vcpu_get_events(vcpu, &arg);
 		s->events = events;
 	}
+}
+
+/* Two short functions for each KVM_RUN, and apart from them what makes room for the copies. */
+void x86_sync_regs_store(struct kvm_vcpu *vcpu)
+{
+	u64 valid = READ_ONCE(vcpu->run->kvm_valid_regs);
+
+	if (unlikely(valid))
+		store_regs(vcpu, valid);
 }
 
 /* Once: behind the barrier the compiler cannot go back to the original. */
@@ -398,15 +404,10 @@ static int load_events(struct kvm_vcpu *vcpu)
 	return x86_vcpu_set_events(vcpu, &arg);
 }
 
-int x86_sync_regs_load(struct kvm_vcpu *vcpu)
+static noinline int load_regs(struct kvm_vcpu *vcpu, u64 dirty)
 {
-	u64 dirty = READ_ONCE(vcpu->run->kvm_dirty_regs);
 	struct kvm_regs regs;
 
-	if ((READ_ONCE(vcpu->run->kvm_valid_regs) | dirty) & ~(u64)KVM_SYNC_X86_VALID_FIELDS)
-		return -EINVAL;
-	if (likely(!dirty))
-		return 0;
 	if (dirty & KVM_SYNC_X86_REGS) {
 		copy_once(&regs, &vcpu->run->s.regs.regs, sizeof(regs));
 		set_regs(vcpu, &regs);
@@ -417,4 +418,13 @@ int x86_sync_regs_load(struct kvm_vcpu *vcpu)
 		return -EINVAL;
 	vcpu->run->kvm_dirty_regs = 0;
 	return 0;
+}
+
+int x86_sync_regs_load(struct kvm_vcpu *vcpu)
+{
+	u64 dirty = READ_ONCE(vcpu->run->kvm_dirty_regs);
+
+	if ((READ_ONCE(vcpu->run->kvm_valid_regs) | dirty) & ~(u64)KVM_SYNC_X86_VALID_FIELDS)
+		return -EINVAL;
+	return unlikely(dirty) ? load_regs(vcpu, dirty) : 0;
 }

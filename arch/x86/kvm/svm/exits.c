@@ -138,9 +138,10 @@ static int exit_ioio(struct kvm_vcpu *vcpu)
 	u32 info = control(vcpu)->exit_info_1;
 	unsigned int size = (info & SVM_IOIO_SIZE_MASK) >> SVM_IOIO_SIZE_SHIFT;
 
-	to_x86(vcpu)->stat.io_exits++;
-	if (info & SVM_IOIO_STR_MASK)
+	if (info & SVM_IOIO_STR_MASK) {
+		to_x86(vcpu)->stat.io_exits++;
 		return emulate(vcpu);
+	}
 	return x86_fast_pio(vcpu, info >> 16, size, info & SVM_IOIO_TYPE_MASK);
 }
 
