@@ -293,12 +293,7 @@ EXPORT_SYMBOL_GPL(x86_get_dr);
 
 bool x86_is_64bit_code(struct kvm_vcpu *vcpu)
 {
-	struct kvm_segment cs;
-
-	if (!x86_is_long_mode(vcpu))
-		return false;
-	x86_cold(get_segment)(vcpu, &cs, SEG_CS);
-	return cs.l;
+	return x86_is_long_mode(vcpu) && x86_op(cs_bits)(vcpu) & CS_LONG;
 }
 EXPORT_SYMBOL_GPL(x86_is_64bit_code);
 

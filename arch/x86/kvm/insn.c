@@ -52,6 +52,8 @@ struct x86_insn {
 	bool		halted;		/* HLT was emulated */
 	int		error;		/* for KVM_RUN to return, with X86_EMU_DEAD; 0: none */
 	unsigned long	linear_rip;	/* of the instruction that waits for user space */
+	/* Of instructions that are stepped over; here rather than in a vCPU that fits in a page. */
+	struct insn_length lengths[1 << INSN_LENGTH_BITS][INSN_LENGTH_WAYS];
 };
 
 static struct kvm_vcpu *vcpu_of(struct x86_emu *emu)
@@ -102,7 +104,7 @@ static enum x86_op_result gp(struct x86_emu *emu)
 struct chunk {
 	gpa_t		gpa;
 	unsigned int	len;
-	bool		device;		/* known to be device memory: the fault said so */
+	bool		device;		/* no slot has it, and the last access to it has found that out */
 };
 
 static u32 walk_access(const struct x86_emu *emu, unsigned int flags, u32 access)
@@ -131,8 +133,10 @@ static enum x86_op_result translate(struct x86_emu *emu, u64 linear, unsigned in
 	struct x86_exception e;
 
 	c->len = len;
+	c->device = false;
 	if (is_faulted_operand(emu, linear, len, flags)) {
 		c->gpa = emu->fault_gpa;
+		c->device = mmu_mmio_match_gpa(vcpu, c->gpa);
 		return X86_OP_OK;
 	}
 	if (mmu_mmio_match_gva(vcpu, linear, access, &c->gpa))
@@ -235,7 +239,7 @@ static enum x86_op_result op_read(struct x86_emu *emu, u64 linear, void *buf, un
 
 	r = split(emu, linear, size, walk_access(emu, flags, 0), flags, c, &n);
 	for (i = 0; r == X86_OP_OK && i < n; i++) {
-		err = kvm_vcpu_read_guest(in->vcpu, c[i].gpa, buf, c[i].len);
+		err = c[i].device ? -ENOENT : kvm_vcpu_read_guest(in->vcpu, c[i].gpa, buf, c[i].len);
 		if (err)
 			r = err == -EFAULT ? host_error(emu) :
 					     device_read(in, c[i].gpa, buf, c[i].len);
@@ -255,7 +259,7 @@ static enum x86_op_result op_write(struct x86_emu *emu, u64 linear, const void *
 
 	r = split(emu, linear, size, walk_access(emu, flags, ACC_WRITE), flags, c, &n);
 	for (i = 0; r == X86_OP_OK && i < n; i++) {
-		err = kvm_vcpu_write_guest(in->vcpu, c[i].gpa, buf, c[i].len);
+		err = c[i].device ? -ENOENT : kvm_vcpu_write_guest(in->vcpu, c[i].gpa, buf, c[i].len);
 		if (err)
 			r = err == -EFAULT ? host_error(emu) :
 					     device_write(in, c[i].gpa, buf, c[i].len);
@@ -331,15 +335,12 @@ static enum x86_op_result op_probe(struct x86_emu *emu, u64 linear, unsigned int
 static enum x86_op_result op_fetch(struct x86_emu *emu, u64 linear, void *buf, unsigned int len)
 {
 	u32 access = ACC_FETCH | (emu->cpl == 3 ? ACC_USER : 0);
-	struct kvm_vcpu *vcpu = vcpu_of(emu);
 	struct x86_exception e;
-	gpa_t gpa;
 	int r;
 
-	gpa = mmu_gva_to_gpa(vcpu, linear, access, &e);
-	if (gpa == INVALID_GPA)
+	r = mmu_fetch(vcpu_of(emu), linear, access, buf, len, &e);
+	if (r == -EACCES)
 		return fault(emu, &e);
-	r = kvm_vcpu_read_guest(vcpu, gpa, buf, len);
 	if (r == -EFAULT)
 		return host_error(emu);
 	return r ? X86_OP_UNHANDLED : X86_OP_OK;
@@ -623,26 +624,31 @@ static const struct x86_emu_ops emu_ops = {
  */
 static enum x86_emu_mode mode_of(struct kvm_vcpu *vcpu, unsigned long rflags)
 {
-	struct kvm_segment cs;
+	u32 cs;
 
 	if (!x86_is_protected(vcpu))
 		return X86_EMU_REAL;
 	if (rflags & X86_EFLAGS_VM)
 		return X86_EMU_VM86;
-	x86_cold(get_segment)(vcpu, &cs, SEG_CS);
-	if (x86_is_long_mode(vcpu) && cs.l)
+	cs = x86_op(cs_bits)(vcpu);
+	if (x86_is_long_mode(vcpu) && cs & CS_LONG)
 		return X86_EMU_LONG64;
-	return cs.db ? X86_EMU_PROT32 : X86_EMU_PROT16;
+	return cs & CS_DEFAULT_32 ? X86_EMU_PROT32 : X86_EMU_PROT16;
 }
+
+#define ALL_GPRS	GENMASK(NR_GPRS - 1, 0)
+
+static_assert(sizeof_field(struct x86_emu, regs) == NR_GPRS * sizeof(unsigned long));
 
 static void load_registers(struct x86_insn *in)
 {
 	struct kvm_vcpu *vcpu = in->vcpu;
+	struct x86_vcpu *v = to_x86(vcpu);
 	struct x86_emu *emu = &in->emu;
-	int i;
 
-	for (i = 0; i < NR_GPRS; i++)
-		emu->regs[i] = x86_reg_read(vcpu, i);
+	while (unlikely(~v->regs_avail & ALL_GPRS))
+		x86_op(cache_reg)(vcpu, __ffs(~v->regs_avail & ALL_GPRS));
+	memcpy(emu->regs, v->regs, sizeof(emu->regs));
 	emu->rip = x86_rip(vcpu);
 	emu->rflags = x86_rflags(vcpu);
 }
@@ -672,11 +678,12 @@ static void begin(struct x86_insn *in)
 static void commit(struct x86_insn *in)
 {
 	struct kvm_vcpu *vcpu = in->vcpu;
+	struct x86_vcpu *v = to_x86(vcpu);
 	struct x86_emu *emu = &in->emu;
-	int i;
 
-	for (i = 0; i < NR_GPRS; i++)
-		x86_reg_write(vcpu, i, emu->regs[i]);
+	memcpy(v->regs, emu->regs, sizeof(emu->regs));
+	v->regs_avail |= ALL_GPRS;
+	v->regs_dirty |= ALL_GPRS;
 	x86_set_rip(vcpu, emu->rip);
 	if (emu->rflags != x86_rflags(vcpu))
 		x86_set_rflags(vcpu, emu->rflags);
@@ -988,6 +995,7 @@ int x86_insn_create(struct kvm_vcpu *vcpu)
 		return -ENOMEM;
 	in->vcpu = vcpu;
 	to_x86(vcpu)->insn = in;
+	to_x86(vcpu)->lengths = in->lengths;
 	return 0;
 }
 

@@ -25,9 +25,9 @@ static u64 bytes_mask(unsigned int len)
 	return len < WORD ? BIT_ULL(8 * len) - 1 : ~0ULL;
 }
 
-static struct insn_length *slot_of(struct kvm_vcpu *vcpu, u64 linear)
+static struct insn_length *ways_of(struct kvm_vcpu *vcpu, u64 linear)
 {
-	return &to_x86(vcpu)->lengths[hash_64(linear, INSN_LENGTH_BITS)];
+	return to_x86(vcpu)->lengths[hash_64(linear, INSN_LENGTH_BITS)];
 }
 
 /*
@@ -36,11 +36,23 @@ static struct insn_length *slot_of(struct kvm_vcpu *vcpu, u64 linear)
  */
 static u8 mode_of(struct kvm_vcpu *vcpu, bool wide)
 {
-	struct kvm_segment cs = { 0 };
+	bool db = !wide && x86_op(cs_bits)(vcpu) & CS_DEFAULT_32;
 
-	if (!wide)
-		x86_cold(get_segment)(vcpu, &cs, SEG_CS);
-	return wide | x86_is_paging(vcpu) << 1 | vcpu->as_id << 2 | cs.db << 3;
+	return wide | x86_is_paging(vcpu) << 1 | vcpu->as_id << 2 | db << 3;
+}
+
+/* Is @l still what stands at its address? */
+static bool length_holds(struct kvm_vcpu *vcpu, const struct insn_length *l, bool wide)
+{
+	u64 bytes;
+
+	if (!l->len || l->cr3 != to_x86(vcpu)->cr3 || l->mode != mode_of(vcpu, wide))
+		return false;
+	if (l->generation != kvm_slots_generation(vcpu->kvm, vcpu->as_id))
+		return false;		/* the mapping may be another */
+	if (__get_user(bytes, l->hva))
+		return false;
+	return !((bytes ^ l->bytes) & bytes_mask(l->len));
 }
 
 /**
@@ -54,17 +66,13 @@ static u8 mode_of(struct kvm_vcpu *vcpu, bool wide)
  */
 unsigned int insn_length_find(struct kvm_vcpu *vcpu, u64 linear, bool wide)
 {
-	const struct insn_length *l = slot_of(vcpu, linear);
-	u64 bytes;
+	const struct insn_length *l = ways_of(vcpu, linear);
+	unsigned int way;
 
-	if (l->linear != linear || !l->len || l->cr3 != to_x86(vcpu)->cr3 ||
-	    l->mode != mode_of(vcpu, wide))
-		return 0;
-	if (l->generation != kvm_slots_generation(vcpu->kvm, vcpu->as_id))
-		return 0;		/* the mapping may be another */
-	if (__get_user(bytes, l->hva))
-		return 0;
-	return (bytes ^ l->bytes) & bytes_mask(l->len) ? 0 : l->len;
+	for (way = 0; way < INSN_LENGTH_WAYS; way++, l++)
+		if (l->linear == linear && length_holds(vcpu, l, wide))
+			return l->len;
+	return 0;
 }
 
 /**
@@ -80,7 +88,7 @@ unsigned int insn_length_find(struct kvm_vcpu *vcpu, u64 linear, bool wide)
 void insn_length_remember(struct kvm_vcpu *vcpu, u64 linear, bool wide, const u8 *bytes,
 			  unsigned int len)
 {
-	struct insn_length *l = slot_of(vcpu, linear), new = {
+	struct insn_length *l = ways_of(vcpu, linear), new = {
 		.linear = linear, .cr3 = to_x86(vcpu)->cr3, .mode = mode_of(vcpu, wide),
 	};
 	u32 access = ACC_FETCH | (x86_op(get_cpl)(vcpu) == 3 ? ACC_USER : 0);
@@ -104,5 +112,8 @@ void insn_length_remember(struct kvm_vcpu *vcpu, u64 linear, bool wide, const u8
 	if (memcmp(&new.bytes, bytes, len))
 		return;			/* it has changed meanwhile */
 	new.len = len;
-	*l = new;
+	/* The newest first; the oldest goes, or what is no longer right about the same address. */
+	if (l[0].linear != linear)
+		l[1] = l[0];
+	l[0] = new;
 }

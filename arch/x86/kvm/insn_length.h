@@ -8,6 +8,7 @@
 struct kvm_vcpu;
 
 #define INSN_LENGTH_BITS	3
+#define INSN_LENGTH_WAYS	2	/* two that hash alike and take turns both stay */
 
 struct insn_length {
 	u64			linear;

@@ -38,10 +38,20 @@ module_param_named(report_ignored_msrs, x86_report_ignored_msrs, bool, 0644);
 
 static DEFINE_MUTEX(backend_lock);	/* guards registration */
 
+static u32 cs_bits_of_segment(struct kvm_vcpu *vcpu)
+{
+	struct kvm_segment cs;
+
+	x86_cold(get_segment)(vcpu, &cs, SEG_CS);
+	return (cs.l ? CS_LONG : 0) | (cs.db ? CS_DEFAULT_32 : 0);
+}
+
 static void bind_ops(const struct kvm_x86_ops *ops)
 {
 	kvm_x86_ops = *ops;
-#define X(ret, name, args) static_call_update(kvm_x86_##name, ops->name);
+	if (!kvm_x86_ops.cs_bits)
+		kvm_x86_ops.cs_bits = cs_bits_of_segment;
+#define X(ret, name, args) static_call_update(kvm_x86_##name, kvm_x86_ops.name);
 	X86_OPS_HOT(X)
 #undef X
 }

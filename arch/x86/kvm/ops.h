@@ -35,6 +35,10 @@ enum x86_flush {
 	FLUSH_GVA,		/* as a guest's INVLPG of gva */
 };
 
+/* cs_bits */
+#define CS_LONG		BIT(0)
+#define CS_DEFAULT_32	BIT(1)
+
 /* X86_OPS_HOT: X(return type, name, arguments) */
 #define X86_OPS_HOT(X)										\
 	/* Before the entry, preemption still on: host segment bases, ... saved once per load. */	\
@@ -67,7 +71,9 @@ enum x86_flush {
 	/* TPR as CR8 changed, or the highest pending vector @irr (-1: none): intercept CR8 or not. */ \
 	X(void, update_cr8_intercept, (struct kvm_vcpu *vcpu, int tpr, int irr))		\
 	X(void, flush_tlb, (struct kvm_vcpu *vcpu, enum x86_flush what, gva_t gva))		\
-	X(int, get_cpl, (struct kvm_vcpu *vcpu))
+	X(int, get_cpl, (struct kvm_vcpu *vcpu))						\
+	/* CS.L and CS.D alone: asked at each exit. NULL: made of get_segment. */		\
+	X(u32, cs_bits, (struct kvm_vcpu *vcpu))
 
 struct kvm_x86_ops {
 	const char	*name;

@@ -159,7 +159,7 @@ struct x86_vcpu {
 	/* What user space must answer before the guest goes on; io.c, insn.c. */
 	int			(*complete_user)(struct kvm_vcpu *vcpu);
 	struct x86_insn		*insn;
-	struct insn_length	lengths[1 << INSN_LENGTH_BITS];
+	struct insn_length	(*lengths)[INSN_LENGTH_WAYS];	/* a part of insn */
 	void			*pio_data;	/* the page that user space maps behind kvm_run, for KVM_EXIT_IO */
 	struct {
 		unsigned long	linear_rip;

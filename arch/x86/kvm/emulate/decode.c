@@ -450,11 +450,11 @@ static enum x86_op_result decode_operands(struct x86_emu *emu)
 		if (!r)
 			r = decode_address(emu);
 	}
-	if (!r)
+	if (!r && row->dst >= OP_FIRST_IMM)
 		r = decode_immediate(emu, row->dst);
-	if (!r)
+	if (!r && row->src >= OP_FIRST_IMM)
 		r = decode_immediate(emu, row->src);
-	if (!r)
+	if (!r && row->src2 >= OP_FIRST_IMM)
 		r = decode_immediate(emu, row->src2);
 	return r;
 }

@@ -74,7 +74,7 @@ enum operand_code {
 	OP_LAST_MODRM = OP_R,
 	OP_ZB, OP_ZV, OP_AL, OP_AX, OP_AX16, OP_CL, OP_DX,
 	OP_1,
-	OP_OB, OP_OV,
+	OP_OB, OP_FIRST_IMM = OP_OB, OP_OV,	/* from here on: bytes behind ModRM */
 	OP_IB, OP_IBS,		/* the latter sign-extended to operand size */
 	OP_IW, OP_IZ, OP_IV,
 	OP_JB, OP_JZ,

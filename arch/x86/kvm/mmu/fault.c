@@ -2,9 +2,10 @@
 /*
  * Second-level faults: the guest touched a frame that our tables do not map, or not for this.
  *
- * First the tables are looked at without any lock, since many faults need nothing more: device
- * memory that is known as such goes to the emulator; a page that another vCPU has mapped in the
- * meantime needs nothing; one that is only write-protected for the dirty log is made writable.
+ * Device memory that the last access was to goes to the emulator. Else the tables are first looked
+ * at without any lock, since many faults need nothing more: device memory that is known as such
+ * goes to the emulator as well; a page that another vCPU has mapped in the meantime needs nothing;
+ * one that is only write-protected for the dirty log is made writable.
  *
  * Otherwise, in this order, which is what keeps a page that the VMM is losing from being mapped:
  *	the generation of the slot table, then the slot;
@@ -99,8 +100,10 @@ static enum fast fault_fast(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 	rcu_read_lock();
 	tdp_find(root, gfn, &e);
 	if (!spte_is_leaf(e.old, e.level)) {
-		if (spte_is_mmio(e.old, kvm_slots_generation(vcpu->kvm, vcpu->as_id)))
+		if (spte_is_mmio(e.old, kvm_slots_generation(vcpu->kvm, vcpu->as_id))) {
+			mmu_mmio_remember(vcpu, f->gva, gfn, f->access);
 			fast = FAST_MMIO;
+		}
 	} else if (spte_allows(e.old, f->access)) {
 		to_x86(vcpu)->stat.pf_spurious++;
 		fast = FAST_DONE;
@@ -247,7 +250,7 @@ int mmu_fault(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 	/* Our entries have no reserved bits set, in either format. */
 	if (KVM_BUG_ON(f->access & ACC_RSVD || !mmu_has_root(&v->mmu), vcpu->kvm))
 		return -EIO;
-	if (beyond_tables(vcpu, f->gpa))
+	if (beyond_tables(vcpu, f->gpa) || mmu_mmio_match_gpa(vcpu, f->gpa))
 		return emulate(vcpu, f);
 
 	switch (fault_fast(vcpu, f)) {

@@ -168,6 +168,7 @@ void mmu_reset(struct kvm_vcpu *vcpu)
 		mmu_unload(vcpu);
 	if (role.smm != mmu->role.smm)
 		mmu_mmio_forget(vcpu);
+	mmu_code_forget(vcpu);		/* what CPUID says of the formats may be new */
 	mmu->role = role;
 }
 

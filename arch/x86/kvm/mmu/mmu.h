@@ -65,6 +65,21 @@ struct mmu_cache {
 	void		*objects[MMU_CACHE_SIZE];
 };
 
+/* The last walk for code, as what it has read: fetch.c. */
+struct mmu_code {
+	u64		generation;	/* of the slots that hva comes from; 0: nothing known */
+	gva_t		page;
+	u32		access;
+	unsigned int	n;
+	u64		cr3, efer;
+	unsigned long	cr0, cr4;
+	hva_t		hva;		/* where the page is */
+	struct {
+		const u64 __user	*hva;
+		u64			value;
+	} entries[5];
+};
+
 struct x86_mmu {
 	union mmu_role	role;		/* current */
 	hpa_t		root;		/* INVALID_PAGE when none is loaded */
@@ -76,6 +91,7 @@ struct x86_mmu {
 	gva_t		mmio_gva;
 	gfn_t		mmio_gfn;
 	unsigned int	mmio_access;
+	struct mmu_code	code[2];
 };
 
 #define INVALID_PAGE	(~(hpa_t)0)
@@ -130,6 +146,20 @@ int mmu_fault(struct kvm_vcpu *vcpu, const struct mmu_fault *fault);
  * guest: the VMM's memory behind its tables is not there.
  */
 gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_exception *e);
+
+/**
+ * mmu_fetch - code bytes for the emulator
+ * @linear: their address; they cross no page
+ * @access: ACC_FETCH, and ACC_USER
+ * @len: 15 at most
+ *
+ * Context: srcu held; sleeps.
+ * Return: 0; -EACCES with *@e filled in: the guest's tables forbid it; else what
+ * kvm_vcpu_read_guest() says.
+ */
+int mmu_fetch(struct kvm_vcpu *vcpu, gva_t linear, u32 access, void *buf, unsigned int len,
+	      struct x86_exception *e);
+void mmu_code_forget(struct kvm_vcpu *vcpu);
 
 /* Load and check the PDPTEs that @cr3 points to (PAE): false when a reserved bit is set. */
 bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3);

@@ -31,6 +31,12 @@ extern struct mmu_tdp_config mmu_tdp;
 /* mmu.c: levels of the guest's own paging: 0 (off), 2, 3, 4 or 5. */
 unsigned int mmu_guest_levels(const struct x86_vcpu *v);
 
+/* walk.c: a walk whose steps the caller wants to see; p is the caller's, for w to point to. */
+struct guest_walk;
+struct guest_paging;
+bool mmu_walk(struct kvm_vcpu *vcpu, struct guest_walk *w, struct guest_paging *p,
+	      struct x86_exception *e);
+
 /*
  * mmu.c: tables ready for use, zeroed. new may sleep unless @gfp forbids; free is for one that was
  * never linked.

@@ -98,34 +98,47 @@ static void paging_of(struct kvm_vcpu *vcpu, struct guest_paging *p)
 	}
 }
 
-gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_exception *e)
+/**
+ * mmu_walk - a walk whose steps the caller wants to see
+ * @vcpu: whose tables
+ * @w: address and access are filled in
+ * @p: the caller's, for @w to point to
+ * @e: filled in with the #PF when the guest's tables forbid the access, or with host_error
+ *
+ * Context: srcu held; sleeps.
+ * Return: whether it is allowed.
+ */
+bool mmu_walk(struct kvm_vcpu *vcpu, struct guest_walk *w, struct guest_paging *p,
+	      struct x86_exception *e)
 {
-	struct guest_paging p;
-	struct guest_walk w = {
-		.p	= &p,
-		.ops	= &guest_memory,
-		.ctx	= vcpu,
-		.va	= gva,
-		.access	= access,
-	};
+	paging_of(vcpu, p);
+	w->p = p;
+	w->ops = &guest_memory;
+	w->ctx = vcpu;
+	if (guest_walk(w))
+		return true;
 
-	paging_of(vcpu, &p);
-	if (guest_walk(&w))
-		return w.gpa;
-
-	if (w.host_error) {
+	if (w->host_error) {
 		*e = (struct x86_exception) { .host_error = true };
-		return INVALID_GPA;
+		return false;
 	}
 	to_x86(vcpu)->stat.pf_guest++;
 	*e = (struct x86_exception) {
 		.vector		= X86_TRAP_PF,
 		.has_error	= true,
 		.has_address	= true,
-		.error_code	= w.error_code,
-		.address	= gva,
+		.error_code	= w->error_code,
+		.address	= w->va,
 	};
-	return INVALID_GPA;
+	return false;
+}
+
+gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_exception *e)
+{
+	struct guest_paging p;
+	struct guest_walk w = { .va = gva, .access = access };
+
+	return mmu_walk(vcpu, &w, &p, e) ? w.gpa : INVALID_GPA;
 }
 
 bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)

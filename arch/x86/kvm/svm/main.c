@@ -79,6 +79,7 @@ static const struct kvm_x86_ops svm_ops = {
 	.set_segment		= svm_set_segment,
 	.segment_base		= svm_segment_base,
 	.get_cpl		= svm_get_cpl,
+	.cs_bits		= svm_cs_bits,
 	.get_dt			= svm_get_dt,
 	.set_dt			= svm_set_dt,
 	.set_cr0		= svm_set_cr0,

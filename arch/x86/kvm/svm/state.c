@@ -98,6 +98,14 @@ u64 svm_segment_base(struct kvm_vcpu *vcpu, int seg)
 	return segment(vcpu, seg)->base;
 }
 
+u32 svm_cs_bits(struct kvm_vcpu *vcpu)
+{
+	u16 attrib = to_svm(vcpu)->vmcb->save.cs.attrib;
+
+	return (attrib & SVM_SELECTOR_L_MASK ? CS_LONG : 0) |
+	       (attrib & SVM_SELECTOR_DB_MASK ? CS_DEFAULT_32 : 0);
+}
+
 int svm_get_cpl(struct kvm_vcpu *vcpu)
 {
 	return to_svm(vcpu)->vmcb->save.cpl;

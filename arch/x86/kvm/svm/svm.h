@@ -141,6 +141,7 @@ void svm_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *out, int seg);
 void svm_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *in, int seg);
 u64 svm_segment_base(struct kvm_vcpu *vcpu, int seg);
 int svm_get_cpl(struct kvm_vcpu *vcpu);
+u32 svm_cs_bits(struct kvm_vcpu *vcpu);
 void svm_get_dt(struct kvm_vcpu *vcpu, bool idt, struct kvm_dtable *out);
 void svm_set_dt(struct kvm_vcpu *vcpu, bool idt, const struct kvm_dtable *in);
 void svm_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
