@@ -382,3 +382,122 @@ TEST(single_steps)
 		skip("the distribution's emulator loses a step");
 	expect_exit(serve(vm_start(guest_steps)), GUEST_DONE);
 }
+
+/*
+ * The emulator runs the bytes that the CPU would: after each change of where the code lies, and of the
+ * code. A function of the guest writes a number to the device; which one says which bytes were taken.
+ */
+#define CODE_VA		0xe0000000UL
+
+static const uint8_t store_number[] = { 0xc6, 0x07, 0, 0xc3 };	/* movb $0, (%rdi); ret */
+#define NUMBER_AT	2
+
+static uint8_t code_pages[2][SZ_4K] __attribute__((aligned(4096)));
+static uint64_t *code_pte[2];		/* the guest's: of CODE_VA and of 2 MiB above it */
+
+static void store_at(uint64_t va)
+{
+	((void (*)(uint64_t))va)(HOLE_GPA);
+}
+
+static void invlpg(uint64_t va)
+{
+	asm volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+/* The entry that points to the table which maps @va; tables lie where their addresses say. */
+static uint64_t *guest_pde(uint64_t va)
+{
+	uint64_t *table = guest_pml4;
+	int shift;
+
+	for (shift = 39; shift > 21; shift -= 9)
+		table = (uint64_t *)(table[va >> shift & 511] & ~0xfffUL);
+	return &table[va >> 21 & 511];
+}
+
+static void guest_moves_code(void)
+{
+	uint64_t *pte = GUEST_ONCE(code_pte[0]), pde;
+
+	store_at(CODE_VA);				/* 1 */
+	store_at(CODE_VA);				/* 1 */
+	*pte = (uintptr_t)code_pages[1] | (*pte & 0xfff);
+	invlpg(CODE_VA);
+	store_at(CODE_VA);				/* 2: another page */
+	pde = *guest_pde(CODE_VA);
+	*guest_pde(CODE_VA) = *guest_pde(CODE_VA + SZ_2M);
+	invlpg(CODE_VA);
+	store_at(CODE_VA);				/* 1: another table */
+	GUEST_ONCE(code_pages[0][NUMBER_AT]) = 3;
+	store_at(CODE_VA);				/* 3: other bytes */
+	*guest_pde(CODE_VA) = pde;
+	invlpg(CODE_VA);
+	store_at(CODE_VA);				/* 2: the first table again */
+	store_at(CODE_VA + SZ_2M);			/* 3 */
+	guest_done();
+}
+
+static void put_code(uint8_t *page, uint8_t number)
+{
+	memcpy(page, store_number, sizeof(store_number));
+	page[NUMBER_AT] = number;
+}
+
+static void expect_number(struct vm *vm, unsigned int number)
+{
+	expect_exit(vm_run(vm), KVM_EXIT_MMIO);
+	expect_eq(vm->run->mmio.phys_addr, HOLE_GPA);
+	expect_eq(vm->run->mmio.is_write, 1);
+	expect_eq(vm->run->mmio.data[0], number);
+}
+
+TEST(code_that_moves)
+{
+	static const uint8_t numbers[] = { 1, 1, 2, 1, 3, 2, 3 };
+	struct vm *vm = vm_start(guest_moves_code);
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		put_code(in_guest(vm, &code_pages[i][0]), i + 1);
+		vm_map(vm, CODE_VA + i * SZ_2M, (uintptr_t)code_pages[0],
+		       PTE_P | PTE_W | PTE_U);
+		*in_guest(vm, &code_pte[i]) =
+			(void *)((uint8_t *)vm_pte(vm, CODE_VA + i * SZ_2M) - vm->mem);
+	}
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		expect_number(vm, numbers[i]);
+	expect_exit(vm_run(vm), GUEST_DONE);
+}
+
+/* The same where the VMM puts other memory below the guest's feet; also across the end of a page. */
+static void guest_stores_again(void)
+{
+	for (;;) {
+		store_at(SLOT_GPA);
+		store_at(SLOT_GPA + SZ_4K - NUMBER_AT);
+	}
+}
+
+TEST(code_in_another_slot)
+{
+	struct vm *vm = vm_start(guest_stores_again);
+	uint32_t slot = vm->next_slot;
+	uint8_t *host[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		host[i] = anon_memory(2 * SZ_4K);
+		put_code(host[i], 1 + i);
+		put_code(host[i] + SZ_4K - NUMBER_AT, 11 + i);
+	}
+	for (i = 0; i < 6; i++) {
+		if (i)
+			must(vm_set_slot(vm->fd, slot, 0, SLOT_GPA, 0, NULL));
+		must(vm_set_slot(vm->fd, slot, 0, SLOT_GPA, 2 * SZ_4K, host[i & 1]));
+		expect_number(vm, 1 + (i & 1));
+		expect_number(vm, 11 + (i & 1));
+		expect_number(vm, 1 + (i & 1));
+		expect_number(vm, 11 + (i & 1));
+	}
+}
