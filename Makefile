@@ -67,6 +67,13 @@ check-debug:
 	tools/setup --debug
 	tools/testing/check debug
 
+# What operations cost beside the distribution's modules, counted in instructions; fails where it is too
+# much. See Documentation/performance.md.
+bench:
+	tools/setup --bench
+	$(MAKE) modules
+	tools/bench/run
+
 clean:
 	$(KMAKE) clean
 	rm -rf out
@@ -81,6 +88,7 @@ help:
 	@echo 'make vmm                build that VMM'
 	@echo 'make check              all tests; SUITES="unit boots" runs those alone'
 	@echo 'make check-debug        the tests on a kernel with checkers; builds that kernel first'
+	@echo 'make bench              costs of operations, beside those of the distribution'"'"'s modules'
 	@echo 'make setup              install what building and testing need and is not there'
 	@echo 'make modules_install    install them into updates/ of the kernel they were built for'
 	@echo 'make modules_uninstall  take them away again: the modules of the distribution are back'
@@ -90,4 +98,4 @@ help:
 	@echo 'KDIR=DIR                the kernel headers to build against, now: $(KDIR)'
 	@echo 'V=1                     show the commands;  C=0: without sparse;  W=0: fewer warnings'
 
-.PHONY: all modules setup run vmm check check-debug modules_install modules_uninstall clean help $(single)
+.PHONY: all modules setup run vmm check check-debug bench modules_install modules_uninstall clean help $(single)
