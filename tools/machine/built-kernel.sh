@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The debug machine's kernel, and our modules for it.
+# Kernels that machines need and no distribution has, and our modules for them.
 #
-# The kernel is built from the distribution's source of the version that the headers are of, with
-# tools/machine/debug.config over tinyconfig. It lies in the cache under a name made of all that
-# went into it, and is laid out there as the stock image is (kernel.sh), so that the machine need
-# not tell them apart. The modules are built in out/debug of the clone, a tree of links to the
-# sources: the objects for the stock kernel stay as they are.
+# A kernel has a name, "debug" (checkers, for any machine of QEMU's) or "vmx" (small, for Bochs). It
+# is built from the distribution's source of the version that the headers are of, with
+# tools/machine/NAME.config over tinyconfig. It lies in the cache under a name made of all that went
+# into it, and is laid out there as the stock image is (kernel.sh), so that the machine need not
+# tell them apart. The modules are built in out/NAME of the clone, a tree of links to the sources:
+# the objects for the stock kernel stay as they are.
 #
-# Of the kernel's own code KASAN instruments only what keeps pointers into memory of others for
-# later: timers, wait queues, work, notifiers, files, lists. The rest would double the time of the
-# build and of each run, and finds nothing of ours.
+# Of the debug kernel's own code KASAN instruments only what keeps pointers into memory of others
+# for later: timers, wait queues, work, notifiers, files, lists. The rest would double the time of
+# the build and of each run, and finds nothing of ours.
 #
 # Sourced by `machine` and by `setup`, after kernel.sh; needs bash.
 
-debug_config=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/debug.config
+config_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 debug_kasan=KASAN_SANITIZE=n
 for object in hrtimer timer workqueue srcutree build_utility mmu_notifier user-return-notifier \
@@ -23,8 +24,16 @@ for object in hrtimer timer workqueue srcutree build_utility mmu_notifier user-r
 	debug_kasan+=" KASAN_SANITIZE_$object.o=y"
 done
 
+# Words for make that are no settings.
+build_words()
+{
+	case $1 in
+		debug) echo "$debug_kasan" ;;
+	esac
+}
+
 # The version of the source package: the headers' own, if they are a package.
-debug_version()
+source_version()
 {
 	dpkg-query -W -f '${Version}' "linux-headers-$(headers_release)" 2> /dev/null ||
 		apt-cache show linux-source-6.1 | sed -n 's/^Version: //p' | head -n 1
@@ -32,20 +41,20 @@ debug_version()
 
 settings()
 {
-	grep -E '^(# )?CONFIG_[A-Z0-9_]+(=| is not set)' "$debug_config"
+	grep -E '^(# )?CONFIG_[A-Z0-9_]+(=| is not set)' "$config_dir/$1.config"
 }
 
-debug_dir()
+built_dir()
 {
 	local key
 
-	key=$({ debug_version; gcc -dumpfullversion; echo "$debug_kasan"; settings; } |
+	key=$({ source_version; gcc -dumpfullversion; build_words "$1"; settings "$1"; } |
 		sha256sum | cut -c 1-12)
-	echo "$cache/linux-debug-$key"
+	echo "$cache/linux-$1-$key"
 }
 
 # Unpack the source, once a version.
-need_debug_source()
+need_source()
 {
 	local source=$1 tmp
 
@@ -54,12 +63,12 @@ need_debug_source()
 	chmod 755 "$tmp"
 	echo "machine: fetching and unpacking the kernel's source" >&2
 	if (cd "$tmp" && mkdir tree &&
-	    apt-get -q download "linux-source-6.1=$(debug_version)" > /dev/null &&
+	    apt-get -q download "linux-source-6.1=$(source_version)" > /dev/null &&
 	    dpkg-deb -x ./*.deb . &&
 	    tar -C tree --strip-components=1 --no-same-owner -xf usr/src/linux-source-6.1.tar.xz) >&2; then
 		mv -T "$tmp/tree" "$source"
 	else
-		echo "machine: no source of the kernel $(debug_version) to be had; run tools/setup" >&2
+		echo "machine: no source of the kernel $(source_version) to be had; run tools/setup" >&2
 	fi
 	rm -rf "$tmp"
 	[ -d "$source" ]
@@ -70,7 +79,7 @@ show_progress()
 {
 	awk '/^  [A-Z0-9_]+ / {
 			if (++n % 100 == 0) {
-				print "machine: debug kernel: " n " steps"
+				print "machine: '"$1"' kernel: " n " steps"
 				fflush()
 			}
 			next
@@ -81,24 +90,24 @@ show_progress()
 
 # A setting that the kernel's configuration did not take would be a checker that is silently not
 # there.
-check_debug_config()
+check_config()
 {
 	local missing
 
-	missing=$(settings | grep -vxF -f "$1" |
+	missing=$(settings "$1" | grep -vxF -f "$2" |
 		  while read -r line; do
 			name=${line#\# }
 			name=${name%%[= ]*}
 			# What is not offered at all is not set either.
-			[[ $line == *'is not set' ]] && ! grep -q "^$name=" "$1" || echo "$line"
+			[[ $line == *'is not set' ]] && ! grep -q "^$name=" "$2" || echo "$line"
 		  done)
-	[ -z "$missing" ] || echo "machine: the debug kernel's configuration lacks:" $missing >&2
+	[ -z "$missing" ] || echo "machine: the $1 kernel's configuration lacks:" $missing >&2
 	[ -z "$missing" ]
 }
 
-build_debug_kernel()
+build_kernel()
 {
-	local dir=$1 source=$2 build=$1/build root=$1/root release make
+	local name=$1 dir=$2 source=$3 build=$2/build root=$2/root release make
 
 	# The output directory's name is in its files: it is built in place and marked when it is
 	# whole.
@@ -109,13 +118,14 @@ build_debug_kernel()
 	      {
 		$make -s -C "$source" O="$build" tinyconfig &&
 		"$source/scripts/kconfig/merge_config.sh" -m -O "$build" "$build/.config" \
-			"$debug_config" > /dev/null &&
+			"$config_dir/$name.config" > /dev/null &&
 		$make -s -C "$build" olddefconfig &&
-		check_debug_config "$build/.config" &&
-		$make -j"$(nproc)" -C "$build" $debug_kasan UBSAN_SANITIZE=n bzImage modules &&
+		check_config "$name" "$build/.config" &&
+		$make -j"$(nproc)" -C "$build" $(build_words "$name") UBSAN_SANITIZE=n \
+			bzImage modules &&
 		$make -s -C "$build" INSTALL_MOD_PATH="$root" modules_install
-	      } 2>&1 | show_progress); then
-		echo "machine: the debug kernel does not build" >&2
+	      } 2>&1 | show_progress "$name"); then
+		echo "machine: the $name kernel does not build" >&2
 		return 1
 	fi
 	release=$(cat "$build/include/config/kernel.release")
@@ -123,34 +133,34 @@ build_debug_kernel()
 	echo "$release" > "$root/version"
 }
 
-# Build the kernel unless it is there. One builds; whoever comes meanwhile waits for it.
-need_debug_kernel()
+# Build the kernel of a name unless it is there. One builds; whoever comes meanwhile waits for it.
+need_built_kernel()
 {
 	local dir source
 
-	dir=$(debug_dir)
+	dir=$(built_dir "$1")
 	[ -s "$dir/root/version" ] && return
 	mkdir -p "$cache"
 	(
 		flock 9
 		[ ! -s "$dir/root/version" ] || exit 0
-		source=$cache/linux-source-$(debug_version)
-		need_debug_source "$source" || exit 1
-		echo "machine: building the debug kernel, once; it takes some minutes" >&2
-		build_debug_kernel "$dir" "$source"
-	) 9> "$cache/debug.lock"
+		source=$cache/linux-source-$(source_version)
+		need_source "$source" || exit 1
+		echo "machine: building the $1 kernel, once; it takes some minutes" >&2
+		build_kernel "$1" "$dir" "$source"
+	) 9> "$cache/$1.lock"
 }
 
-debug_release()
+built_release()
 {
-	cat "$(debug_dir)/root/version"
+	cat "$(built_dir "$1")/root/version"
 }
 
-# Build our modules for it, in out/debug of the tree that is given; what they say is shown only if
-# it goes wrong.
-build_debug_modules()
+# Build our modules for it, in out/NAME of the tree that is given; what they say is shown only if it
+# goes wrong.
+build_modules_for()
 {
-	local top=$1 out=$1/out/debug file
+	local name=$1 top=$2 out=$2/out/$1 file
 
 	mkdir -p "$out"
 	(
@@ -166,7 +176,7 @@ build_debug_modules()
 		done
 		# Warnings are the ordinary build's to find.
 		env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -j"$(nproc)" \
-			-C "$(debug_dir)/build" M="$out" W=0 C=0 modules > "$out/build.log" 2>&1 ||
+			-C "$(built_dir "$name")/build" M="$out" W=0 C=0 modules > "$out/build.log" 2>&1 ||
 			{ cat "$out/build.log" >&2; exit 1; }
 	) 9> "$out/lock"
 }
