@@ -40,7 +40,7 @@ static int cr0_enters_long_mode(struct kvm_vcpu *vcpu, unsigned long cr0, bool *
 		*enter = true;
 		return 0;
 	}
-	if ((v->cr4 & X86_CR4_PAE) && !mmu_load_pdptrs(vcpu, v->cr3))
+	if ((v->cr4 & X86_CR4_PAE) && !mmu_load_pdptrs(vcpu, x86_cr3(vcpu)))
 		return 1;
 	return 0;
 }
@@ -103,8 +103,7 @@ int x86_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3)
 		return 1;
 	if (x86_is_pae_paging(vcpu) && !mmu_load_pdptrs(vcpu, cr3))
 		return 1;
-	v->cr3 = cr3;
-	v->regs_dirty |= BIT(REG_CACHE_CR3);
+	x86_put_cr3(vcpu, cr3);
 	x86_cold(cr3_changed)(vcpu);
 	if (flush)
 		x86_op(flush_tlb)(vcpu, FLUSH_GUEST, 0);
@@ -121,15 +120,13 @@ EXPORT_SYMBOL_GPL(x86_cr4_valid);
 /* SDM vol 3, 2.5 and 4.1.1: what a mode in use does not let go of. */
 static bool cr4_change_allowed(struct kvm_vcpu *vcpu, unsigned long old, unsigned long cr4)
 {
-	struct x86_vcpu *v = to_x86(vcpu);
-
 	if (x86_is_long_mode(vcpu)) {
 		if (!(cr4 & X86_CR4_PAE) || ((old ^ cr4) & X86_CR4_LA57))
 			return false;
 	} else if (cr4 & X86_CR4_PCIDE) {
 		return false;
 	}
-	if ((cr4 & X86_CR4_PCIDE) && !(old & X86_CR4_PCIDE) && (v->cr3 & X86_CR3_PCID_MASK))
+	if ((cr4 & X86_CR4_PCIDE) && !(old & X86_CR4_PCIDE) && (x86_cr3(vcpu) & X86_CR3_PCID_MASK))
 		return false;
 	return true;
 }
@@ -146,7 +143,7 @@ int x86_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
 	if (!x86_cr4_valid(vcpu, cr4) || !cr4_change_allowed(vcpu, old, cr4))
 		return 1;
 	if (x86_is_paging(vcpu) && !x86_is_long_mode(vcpu) && (cr4 & X86_CR4_PAE) &&
-	    ((old ^ cr4) & CR4_PDPTR_BITS) && !mmu_load_pdptrs(vcpu, v->cr3))
+	    ((old ^ cr4) & CR4_PDPTR_BITS) && !mmu_load_pdptrs(vcpu, x86_cr3(vcpu)))
 		return 1;
 
 	x86_cold(set_cr4)(vcpu, cr4);

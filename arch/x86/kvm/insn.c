@@ -450,7 +450,7 @@ static u64 op_get_cr(struct x86_emu *emu, unsigned int nr)
 	case 2:
 		return v->cr2;
 	case 3:
-		return v->cr3;
+		return x86_cr3(&v->vcpu);
 	case 4:
 		return v->cr4;
 	default:

@@ -46,7 +46,7 @@ static bool length_holds(struct kvm_vcpu *vcpu, const struct insn_length *l, boo
 {
 	u64 bytes;
 
-	if (!l->len || l->cr3 != to_x86(vcpu)->cr3 || l->mode != mode_of(vcpu, wide))
+	if (!l->len || l->cr3 != x86_cr3(vcpu) || l->mode != mode_of(vcpu, wide))
 		return false;
 	if (l->generation != kvm_slots_generation(vcpu->kvm, vcpu->as_id))
 		return false;		/* the mapping may be another */
@@ -89,7 +89,7 @@ void insn_length_remember(struct kvm_vcpu *vcpu, u64 linear, bool wide, const u8
 			  unsigned int len)
 {
 	struct insn_length *l = ways_of(vcpu, linear), new = {
-		.linear = linear, .cr3 = to_x86(vcpu)->cr3, .mode = mode_of(vcpu, wide),
+		.linear = linear, .cr3 = x86_cr3(vcpu), .mode = mode_of(vcpu, wide),
 	};
 	u32 access = ACC_FETCH | (x86_op(get_cpl)(vcpu) == 3 ? ACC_USER : 0);
 	struct x86_exception e;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's machine-check banks: set up by user space, and errors that user space reports to the guest.
+ * The guest's machine-check banks: set up by user space, and errors that user space reports to the guest. And the
+ * host's machine checks that came while a guest ran.
  *
  * A bank is four registers: CTL, STATUS, ADDR, MISC (SDM vol 3, 15.3.2). The MSRs themselves are in msr.c.
  */
@@ -20,6 +21,22 @@ static struct mce_bank *bank_of(struct x86_vcpu *v, unsigned int i)
 {
 	return (struct mce_bank *)v->mce_banks + array_index_nospec(i, X86_MCE_BANKS);
 }
+
+/*
+ * A machine check that ended the guest is handled as one that hit the VMM's user code: if it cannot
+ * be undone, the VMM dies for it.
+ */
+void x86_machine_check(void)
+{
+	struct pt_regs regs = {
+		.cs	= 3,
+		.flags	= X86_EFLAGS_IF,
+	};
+
+	if (IS_ENABLED(CONFIG_X86_MCE))
+		do_machine_check(&regs);
+}
+EXPORT_SYMBOL_GPL(x86_machine_check);
 
 long x86_sys_get_mce_cap(struct kvm_arg *arg)
 {

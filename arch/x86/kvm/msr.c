@@ -49,6 +49,21 @@ static int set_zero_only(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 	return msr->data ? X86_MSR_INVALID : 0;
 }
 
+/* Each byte of PAT is a memory type, and 2 and 3 are none (SDM vol 3, 12.12.2; APM vol 2, 7.8.1). */
+bool x86_pat_valid(u64 pat)
+{
+	int i;
+
+	for (i = 0; i < 64; i += 8) {
+		unsigned int type = pat >> i & 0xff;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+EXPORT_SYMBOL_GPL(x86_pat_valid);
+
 static int get_x2apic(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 {
 	return lapic_x2apic_read(vcpu, msr->index, &msr->data);

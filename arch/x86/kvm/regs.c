@@ -89,7 +89,7 @@ static void get_sregs_common(struct kvm_vcpu *vcpu, struct kvm_sregs *out)
 	x86_cold(get_dt)(vcpu, true, &out->idt);
 	out->cr0 = v->cr0;
 	out->cr2 = v->cr2;
-	out->cr3 = v->cr3;
+	out->cr3 = x86_cr3(vcpu);
 	out->cr4 = v->cr4;
 	out->cr8 = x86_get_cr8(vcpu);
 	out->efer = v->efer;
@@ -120,6 +120,7 @@ long x86_vcpu_get_sregs2(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	get_sregs_common(vcpu, &common);
 	memcpy(out, &common, offsetof(struct kvm_sregs2, flags));
 	if (x86_is_pae_paging(vcpu)) {
+		x86_reg_need(vcpu, REG_CACHE_PDPTR);
 		memcpy(out->pdptrs, to_x86(vcpu)->mmu.pdptrs, sizeof(out->pdptrs));
 		out->flags |= KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	}
@@ -151,7 +152,7 @@ static void set_sregs_mode(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 	x86_cold(set_cr0)(vcpu, in->cr0 | X86_CR0_ET);
 	x86_cold(set_cr4)(vcpu, in->cr4);
 	v->cr2 = in->cr2;
-	v->cr3 = in->cr3;
+	x86_put_cr3(vcpu, in->cr3);
 	x86_cold(cr3_changed)(vcpu);
 	if ((cr4 ^ in->cr4) & (X86_CR4_OSXSAVE | X86_CR4_PKE))
 		x86_cpuid_runtime_update(vcpu);
@@ -198,7 +199,7 @@ static void reload_pdptrs(struct kvm_vcpu *vcpu)
 	if (!x86_is_pae_paging(vcpu))
 		return;
 	kvm_vcpu_srcu_lock(vcpu);
-	mmu_load_pdptrs(vcpu, to_x86(vcpu)->cr3);
+	mmu_load_pdptrs(vcpu, x86_cr3(vcpu));
 	kvm_vcpu_srcu_unlock(vcpu);
 }
 
@@ -242,7 +243,7 @@ long x86_vcpu_set_sregs2(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	if (r)
 		return r;
 	if (pdptrs)
-		memcpy(to_x86(vcpu)->mmu.pdptrs, in->pdptrs, sizeof(in->pdptrs));
+		mmu_put_pdptrs(vcpu, in->pdptrs);
 	else
 		reload_pdptrs(vcpu);
 	return 0;
@@ -391,7 +392,7 @@ static int load_sregs(struct kvm_vcpu *vcpu)
 	copy_once(&copy, &vcpu->run->s.regs.sregs, sizeof(copy));
 	r = set_sregs(vcpu, &copy);
 	if (!r && x86_is_pae_paging(vcpu))
-		mmu_load_pdptrs(vcpu, to_x86(vcpu)->cr3);
+		mmu_load_pdptrs(vcpu, x86_cr3(vcpu));
 	return r;
 }
 

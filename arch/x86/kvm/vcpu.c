@@ -15,9 +15,6 @@ int x86_vcpu_precreate(struct kvm *kvm, unsigned int id)
 	return 0;
 }
 
-/* PAT before anyone sets it: WB, WT, UC-, UC, twice (SDM vol 3, 12.12.4; APM vol 2, 7.8.2). */
-#define X86_PAT_RESET	0x0007040600070406ULL
-
 static int alloc_buffers(struct kvm_vcpu *vcpu)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
@@ -187,7 +184,7 @@ void x86_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	}
 	/* INIT keeps CD and NW, reset sets them. */
 	cr0 |= init ? v->cr0 & (X86_CR0_CD | X86_CR0_NW) : X86_CR0_CD | X86_CR0_NW;
-	v->cr3 = 0;
+	x86_put_cr3(vcpu, 0);
 	v->cr8 = 0;
 	x86_cold(vcpu_reset)(vcpu, init);
 	x86_cold(set_cr0)(vcpu, cr0);

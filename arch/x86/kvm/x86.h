@@ -116,7 +116,7 @@ struct x86_vcpu {
 	unsigned long		regs[NR_GPRS + 1];
 	u32			regs_avail;
 	u32			regs_dirty;
-	/* What the guest believes; the backend holds what the hardware gets. cr3 is always current on SVM with NPT. */
+	/* What the guest believes; the backend holds what the hardware gets. cr3 by x86_cr3() only: it may be read lazily. */
 	unsigned long		cr0, cr2, cr3, cr4, cr8;
 	u64			efer;
 	u64			pat;
@@ -231,6 +231,29 @@ static inline void x86_set_rip(struct kvm_vcpu *vcpu, unsigned long rip)
 	x86_reg_write(vcpu, GPR_RIP, rip);
 }
 
+/* State that the backend reads only when somebody asks. */
+static inline void x86_reg_need(struct kvm_vcpu *vcpu, enum x86_reg reg)
+{
+	if (!(to_x86(vcpu)->regs_avail & BIT(reg)))
+		x86_op(cache_reg)(vcpu, reg);
+}
+
+static inline unsigned long x86_cr3(struct kvm_vcpu *vcpu)
+{
+	x86_reg_need(vcpu, REG_CACHE_CR3);
+	return to_x86(vcpu)->cr3;
+}
+
+/* The backend is still to be told, by its cr3_changed(). */
+static inline void x86_put_cr3(struct kvm_vcpu *vcpu, unsigned long cr3)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+
+	v->cr3 = cr3;
+	v->regs_avail |= BIT(REG_CACHE_CR3);
+	v->regs_dirty |= BIT(REG_CACHE_CR3);
+}
+
 /* RFLAGS as the guest sees them: without the TF that user space's single step adds. */
 unsigned long x86_rflags(struct kvm_vcpu *vcpu);
 void x86_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
@@ -308,6 +331,9 @@ struct x86_msr {
 	u64	data;
 };
 int x86_msr_get(struct kvm_vcpu *vcpu, struct x86_msr *msr);
+/* PAT before anyone sets it: WB, WT, UC-, UC, twice (SDM vol 3, 12.12.4; APM vol 2, 7.8.2). */
+#define X86_PAT_RESET	0x0007040600070406ULL
+bool x86_pat_valid(u64 pat);
 int x86_msr_set(struct kvm_vcpu *vcpu, const struct x86_msr *msr);
 /* RDMSR and WRMSR exits: the whole job with #GP, user-space exits and the skip; enum kvm_outcome. */
 int x86_exit_rdmsr(struct kvm_vcpu *vcpu);
@@ -404,6 +430,9 @@ int x86_exit_as_nop(struct kvm_vcpu *vcpu);	/* INVD */
 int x86_exit_mwait(struct kvm_vcpu *vcpu);	/* MONITOR, MWAIT */
 int x86_exit_ud(struct kvm_vcpu *vcpu);		/* the instruction does not exist for this guest */
 int x86_exit_internal_error(struct kvm_vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data);
+
+/* A machine check ended the guest: to the host's handler (mce.c). irqs off. */
+void x86_machine_check(void);
 
 /* Stop KVM_RUN with KVM_EXIT_INTERNAL_ERROR, suberror emulation. */
 int x86_emulation_failed(struct kvm_vcpu *vcpu);

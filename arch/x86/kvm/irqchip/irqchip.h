@@ -88,6 +88,8 @@ long lapic_vcpu_set(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 int lapic_set_base(struct kvm_vcpu *vcpu, u64 value, bool host);
 u64 lapic_get_tpr(struct kvm_vcpu *vcpu);		/* as CR8: 0 to 15 */
 void lapic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8);
+void *lapic_page(struct kvm_vcpu *vcpu);
+void lapic_tpr_changed(struct kvm_vcpu *vcpu);
 int lapic_x2apic_read(struct kvm_vcpu *vcpu, u32 msr, u64 *data);	/* 0, or 1 for #GP */
 int lapic_x2apic_write(struct kvm_vcpu *vcpu, u32 msr, u64 data);
 u64 lapic_tscdeadline_get(struct kvm_vcpu *vcpu);

@@ -329,6 +329,22 @@ void lapic_set_tpr(struct kvm_vcpu *vcpu, unsigned long cr8)
 	lapic_write_tpr(to_lapic(vcpu), (cr8 & 0xf) << 4);
 }
 
+/* The register page, for hardware that knows its layout; NULL without a LAPIC here. */
+void *lapic_page(struct kvm_vcpu *vcpu)
+{
+	return to_lapic(vcpu) ? to_lapic(vcpu)->regs : NULL;
+}
+EXPORT_SYMBOL_GPL(lapic_page);
+
+/* Such hardware has written the TPR there. */
+void lapic_tpr_changed(struct kvm_vcpu *vcpu)
+{
+	lapic_update_ppr(to_lapic(vcpu));
+	if (READ_ONCE(to_lapic(vcpu)->irr_pending))
+		kvm_request(vcpu, KVM_REQ_EVENT);
+}
+EXPORT_SYMBOL_GPL(lapic_tpr_changed);
+
 /*
  * Split irqchip: the i8259 is user space's, which hands over a vector by KVM_INTERRUPT when asked
  * to. One at a time.

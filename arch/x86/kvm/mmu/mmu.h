@@ -163,6 +163,7 @@ void mmu_code_forget(struct kvm_vcpu *vcpu);
 
 /* Load and check the PDPTEs that @cr3 points to (PAE): false when a reserved bit is set. */
 bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3);
+void mmu_put_pdptrs(struct kvm_vcpu *vcpu, const u64 *pdptrs);
 
 /* Did the access to @gva end in MMIO at a known gpa last time? */
 bool mmu_mmio_match_gva(struct kvm_vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa);

@@ -62,13 +62,6 @@ static const struct guest_walk_ops guest_memory = {
 	.set_bits	= set_guest_bits,
 };
 
-/* A register that the backend reads only when somebody asks. */
-static void need(struct kvm_vcpu *vcpu, enum x86_reg reg)
-{
-	if (!(to_x86(vcpu)->regs_avail & BIT(reg)))
-		x86_op(cache_reg)(vcpu, reg);
-}
-
 static void paging_of(struct kvm_vcpu *vcpu, struct guest_paging *p)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
@@ -88,12 +81,11 @@ static void paging_of(struct kvm_vcpu *vcpu, struct guest_paging *p)
 	};
 	if (!p->levels)
 		return;
-	need(vcpu, REG_CACHE_CR3);
-	p->cr3 = v->cr3;
+	p->cr3 = x86_cr3(vcpu);
 	if (p->smap)
 		p->ac = x86_rflags(vcpu) & X86_EFLAGS_AC;
 	if (p->levels == 3) {
-		need(vcpu, REG_CACHE_PDPTR);
+		x86_reg_need(vcpu, REG_CACHE_PDPTR);
 		memcpy(p->pdptrs, v->mmu.pdptrs, sizeof(p->pdptrs));
 	}
 }
@@ -141,18 +133,24 @@ gpa_t mmu_gva_to_gpa(struct kvm_vcpu *vcpu, gva_t gva, u32 access, struct x86_ex
 	return mmu_walk(vcpu, &w, &p, e) ? w.gpa : INVALID_GPA;
 }
 
-bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)
+void mmu_put_pdptrs(struct kvm_vcpu *vcpu, const u64 *pdptrs)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
+
+	memcpy(v->mmu.pdptrs, pdptrs, sizeof(v->mmu.pdptrs));
+	v->regs_avail |= BIT(REG_CACHE_PDPTR);
+	v->regs_dirty |= BIT(REG_CACHE_PDPTR);
+}
+
+bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)
+{
 	u64 pdptrs[4];
 
 	if (kvm_vcpu_read_guest(vcpu, cr3 & GENMASK(31, 5), pdptrs, sizeof(pdptrs)))
 		return false;
-	if (!guest_pdptrs_valid(pdptrs, v->maxphyaddr))
+	if (!guest_pdptrs_valid(pdptrs, to_x86(vcpu)->maxphyaddr))
 		return false;
-	memcpy(v->mmu.pdptrs, pdptrs, sizeof(pdptrs));
-	v->regs_avail |= BIT(REG_CACHE_PDPTR);
-	v->regs_dirty |= BIT(REG_CACHE_PDPTR);
+	mmu_put_pdptrs(vcpu, pdptrs);
 	return true;
 }
 EXPORT_SYMBOL_GPL(mmu_load_pdptrs);

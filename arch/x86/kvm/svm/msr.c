@@ -103,8 +103,6 @@ void svm_msrpm_update(struct vcpu_svm *svm)
 		msrpm_open(svm, MSR_IA32_SPEC_CTRL);
 }
 
-#define PAT_AT_RESET	0x0007040600070406ULL	/* WB, WT, UC-, UC, and again (7.8.1) */
-
 void svm_msr_reset(struct vcpu_svm *svm)
 {
 	svm->virt_spec_ctrl = 0;
@@ -112,8 +110,8 @@ void svm_msr_reset(struct vcpu_svm *svm)
 	svm->debugctl = 0;
 	svm->entry.spec_ctrl = 0;
 	svm->x86.spec_ctrl = 0;
-	svm->x86.pat = PAT_AT_RESET;
-	svm->vmcb->save.g_pat = PAT_AT_RESET;
+	svm->x86.pat = X86_PAT_RESET;
+	svm->vmcb->save.g_pat = X86_PAT_RESET;
 }
 
 /*
@@ -213,25 +211,11 @@ static int get_tsc_aux(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 	return 0;
 }
 
-/* Each byte of PAT is a memory type, and 2 and 3 are none (7.8.1). */
-static bool pat_valid(u64 pat)
-{
-	int i;
-
-	for (i = 0; i < 64; i += 8) {
-		unsigned int type = pat >> i & 0xff;
-
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
-}
-
 static int set_pat(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 {
 	struct vcpu_svm *svm = to_svm(vcpu);
 
-	if (!pat_valid(msr->data))
+	if (!x86_pat_valid(msr->data))
 		return X86_MSR_INVALID;
 	svm->x86.pat = msr->data;
 	svm->vmcb->save.g_pat = msr->data;

@@ -8,7 +8,6 @@
  */
 #include <linux/context_tracking.h>
 #include <asm/asm.h>
-#include <asm/mce.h>
 #include <asm/spec-ctrl.h>
 #include "svm.h"
 #include "../guest_context.h"
@@ -149,27 +148,14 @@ enum x86_fastpath svm_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 
 /*
  * NMIs and external interrupts stay pending when their intercept ends the guest: the host took the
- * first when GIF was set, and takes the second when interrupts go on. A machine check does not; it
- * is handled here, as one that hit the VMM's user code: if it cannot be undone, the VMM dies for
- * it.
+ * first when GIF was set, and takes the second when interrupts go on. A machine check does not.
  */
-static noinline void machine_check(void)
-{
-	struct pt_regs regs = {
-		.cs	= 3,
-		.flags	= X86_EFLAGS_IF,
-	};
-
-	if (IS_ENABLED(CONFIG_X86_MCE))
-		do_machine_check(&regs);
-}
-
 void svm_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 {
 	u32 code = to_svm(vcpu)->vmcb->control.exit_code;
 
 	if (code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC)
-		machine_check();
+		x86_machine_check();
 	else if (code == SVM_EXIT_INTR)
 		to_x86(vcpu)->between_insns = true;
 }

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events into the guest, and the windows for those that must wait (SDM vol 3, 27.6 and 27.7).
+ *
+ * One event an entry goes into VM_ENTRY_INTR_INFO_FIELD, which the processor clears. An exit in the
+ * middle of its delivery comes back with the event in IDT_VECTORING_INFO_FIELD, and common code
+ * gets it again. Events of an instruction (INT n, INT3, INTO) do not: RIP is still on it then, and
+ * the guest executes it once more.
+ *
+ * The processor keeps account of the NMI handler the guest is in: with virtual NMIs, blocking lasts
+ * from the delivery to the next IRET, and the NMI window exits when it ends.
+ */
+#include "vmx.h"
+
+static void event(struct vcpu_vmx *vmx, u32 info)
+{
+	vmx->event = true;
+	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | info);
+}
+
+/* RIP stays on the instruction; the processor pushes what is behind it. */
+static void soft_event(struct vcpu_vmx *vmx, u32 info, unsigned int length)
+{
+	vmcs_write32(VM_ENTRY_INSTRUCTION_LEN, length);
+	event(vmx, info);
+}
+
+void vmx_inject_exception(struct kvm_vcpu *vcpu)
+{
+	const struct x86_events *e = &to_x86(vcpu)->events;
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	u8 vector = e->exception.vector;
+
+	if (vector == X86_TRAP_BP || vector == X86_TRAP_OF) {
+		soft_event(vmx, INTR_TYPE_SOFT_EXCEPTION | vector, 1);
+		return;
+	}
+	if (e->exception.has_error) {
+		vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, e->exception.error_code);
+		event(vmx, INTR_TYPE_HARD_EXCEPTION | INTR_INFO_DELIVER_CODE_MASK | vector);
+		return;
+	}
+	event(vmx, INTR_TYPE_HARD_EXCEPTION | vector);
+}
+
+void vmx_inject_interrupt(struct kvm_vcpu *vcpu, bool reinject)
+{
+	const struct x86_events *e = &to_x86(vcpu)->events;
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	if (e->interrupt.soft)
+		soft_event(vmx, INTR_TYPE_SOFT_INTR | e->interrupt.vector, 2);
+	else
+		event(vmx, INTR_TYPE_EXT_INTR | e->interrupt.vector);
+}
+
+void vmx_inject_nmi(struct kvm_vcpu *vcpu)
+{
+	event(to_vmx(vcpu), INTR_TYPE_NMI_INTR | X86_TRAP_NMI);
+}
+
+static void requeue(struct vcpu_vmx *vmx, u32 info, u32 error)
+{
+	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
+	u8 vector = info & INTR_INFO_VECTOR_MASK;
+
+	switch (info & INTR_INFO_INTR_TYPE_MASK) {
+	case INTR_TYPE_NMI_INTR:
+		/* Its delivery has begun to block NMIs, itself among them (28.3.4.3). */
+		vmx_set_nmi_mask(vcpu, false);
+		x86_requeue_nmi(vcpu);
+		break;
+	case INTR_TYPE_HARD_EXCEPTION:
+		x86_requeue_exception(vcpu, vector, info & INTR_INFO_DELIVER_CODE_MASK, error);
+		break;
+	case INTR_TYPE_EXT_INTR:
+		x86_requeue_interrupt(vcpu, vector, false);
+		break;
+	}
+}
+
+/*
+ * Exits that can come in the middle of a delivery (28.2.4): the others are not worth a VMREAD,
+ * unless we had something delivered.
+ */
+#define MAY_CUT_SHORT							\
+	(BIT_ULL(EXIT_REASON_EXCEPTION_NMI) | BIT_ULL(EXIT_REASON_TRIPLE_FAULT) |	\
+	 BIT_ULL(EXIT_REASON_TASK_SWITCH) | BIT_ULL(EXIT_REASON_APIC_ACCESS) |		\
+	 BIT_ULL(EXIT_REASON_EPT_VIOLATION) | BIT_ULL(EXIT_REASON_EPT_MISCONFIG) |	\
+	 BIT_ULL(EXIT_REASON_PML_FULL) | BIT_ULL(EXIT_REASON_APIC_WRITE))
+
+void vmx_requeue_undelivered(struct vcpu_vmx *vmx)
+{
+	u16 reason = vmx_reason(vmx);
+	u32 error = 0;
+
+	vmx->vectoring = 0;
+	if (likely(!vmx->event && (reason >= 64 || !(MAY_CUT_SHORT & BIT_ULL(reason)))))
+		return;
+	if (vmx->event)
+		x86_clear_injected(&vmx->x86.vcpu);
+	vmx->event = false;
+	vmx->vectoring = vmcs_read32(IDT_VECTORING_INFO_FIELD);
+	if (!(vmx->vectoring & VECTORING_INFO_VALID_MASK)) {
+		vmx->vectoring = 0;
+		return;
+	}
+	if (vmx->vectoring & VECTORING_INFO_DELIVER_CODE_MASK)
+		error = vmcs_read32(IDT_VECTORING_ERROR_CODE);
+	kvm_request(&vmx->x86.vcpu, KVM_REQ_EVENT);
+	requeue(vmx, vmx->vectoring, error);
+}
+
+void vmx_cancel_injection(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	u32 info, error = 0;
+
+	if (!vmx->event)
+		return;
+	vmx->event = false;
+	info = vmcs_read32(VM_ENTRY_INTR_INFO_FIELD);
+	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, 0);
+	if (info & INTR_INFO_DELIVER_CODE_MASK)
+		error = vmcs_read32(VM_ENTRY_EXCEPTION_ERROR_CODE);
+	x86_clear_injected(vcpu);
+	requeue(vmx, info, error);
+}
+
+/*
+ * Interrupts.
+ */
+static void put_interruptibility(struct vcpu_vmx *vmx, u32 value)
+{
+	if (vmx_interruptibility(vmx) == value)
+		return;
+	vmx_cache_put(vmx, CACHED_INTERRUPTIBILITY, value);
+	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, value);
+}
+
+#define SHADOWS		(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
+
+u32 vmx_get_shadow(struct kvm_vcpu *vcpu)
+{
+	u32 state = vmx_interruptibility(to_vmx(vcpu));
+
+	return (state & GUEST_INTR_STATE_STI ? KVM_X86_SHADOW_INT_STI : 0) |
+	       (state & GUEST_INTR_STATE_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
+}
+
+void vmx_set_shadow(struct kvm_vcpu *vcpu, u32 mask)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	u32 state = vmx_interruptibility(vmx) & ~SHADOWS;
+
+	/* Never both (27.3.1.5). */
+	if (mask & KVM_X86_SHADOW_INT_MOV_SS)
+		state |= GUEST_INTR_STATE_MOV_SS;
+	else if (mask & KVM_X86_SHADOW_INT_STI)
+		state |= GUEST_INTR_STATE_STI;
+	put_interruptibility(vmx, state);
+}
+
+bool vmx_interrupt_allowed(struct kvm_vcpu *vcpu)
+{
+	return vmx_get_rflags(vcpu) & X86_EFLAGS_IF && !(vmx_interruptibility(to_vmx(vcpu)) & SHADOWS);
+}
+
+void vmx_want_irq_window(struct kvm_vcpu *vcpu)
+{
+	vmx_control_set(to_vmx(vcpu), WORD_CPU, CPU_BASED_INTR_WINDOW_EXITING, true);
+}
+
+/* The guest must be seen lowering its TPR below a pending vector. */
+void vmx_update_cr8_intercept(struct kvm_vcpu *vcpu, int tpr, int irr)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	u32 threshold = irr >= 0 && tpr >= irr >> 4 ? irr >> 4 : 0;
+
+	if (!vmx->vtpr || vmx->vmcs.tpr_threshold == threshold)
+		return;
+	vmx->vmcs.tpr_threshold = threshold;
+	vmcs_write32(TPR_THRESHOLD, threshold);
+}
+
+/*
+ * NMIs.
+ */
+bool vmx_nmi_allowed(struct kvm_vcpu *vcpu)
+{
+	return !(vmx_interruptibility(to_vmx(vcpu)) & (GUEST_INTR_STATE_NMI | SHADOWS));
+}
+
+bool vmx_get_nmi_mask(struct kvm_vcpu *vcpu)
+{
+	return vmx_interruptibility(to_vmx(vcpu)) & GUEST_INTR_STATE_NMI;
+}
+
+void vmx_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	u32 state = vmx_interruptibility(vmx) & ~GUEST_INTR_STATE_NMI;
+
+	put_interruptibility(vmx, masked ? state | GUEST_INTR_STATE_NMI : state);
+}
+
+/* The window for NMIs does not wait for the shadow of STI to end; that for interrupts does. */
+void vmx_want_nmi_window(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	bool shadow = vmx_interruptibility(vmx) & GUEST_INTR_STATE_STI;
+
+	vmx_control_set(vmx, WORD_CPU, shadow ? CPU_BASED_INTR_WINDOW_EXITING :
+						CPU_BASED_NMI_WINDOW_EXITING, true);
+}
+
+/*
+ * The fault of an IRET from the NMI handler comes with blocking already ended, though the IRET will
+ * be executed again (28.2.3). Not where the fault is one of a delivery: that is of another event.
+ */
+void vmx_nmi_unblocked(struct vcpu_vmx *vmx)
+{
+	if (!vmx->vectoring)
+		vmx_set_nmi_mask(&vmx->x86.vcpu, true);
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One entry into the guest and the exit from it: C's part around entry.S.
+ *
+ * Before: what has changed of RIP, RSP and the PDPTEs goes into the VMCS, and so does what has of
+ * the host's CR3 and CR4. After: they count as unknown until somebody asks, the events that were
+ * not delivered are queued again, and what has to be said of the exit lies in the VMCS until the
+ * next entry, for handle_exit and for whoever asks.
+ */
+#include <linux/context_tracking.h>
+#include <asm/mmu_context.h>
+#include <asm/nospec-branch.h>
+#include "vmx.h"
+#include "../guest_context.h"
+
+static_assert(GPR_RAX == 0 && GPR_RCX == 1 && GPR_RDX == 2 && GPR_RBX == 3);
+static_assert(GPR_RBP == 5 && GPR_RSI == 6 && GPR_RDI == 7);
+static_assert(GPR_R8 == 8 && GPR_R15 == 15);
+static_assert(HOST_RSP == 0x6c14);
+
+/* The host's half of what is switched by hand, once a load: see host.c. */
+void vmx_prepare_switch(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	if (likely(vmx->host_saved))
+		return;
+	vmx_host_state_save(vmx);
+	vmx_msrs_load(vmx);
+	vmx->host_saved = true;
+	vmx->x86.stat.host_state_reload++;
+}
+
+static void host_registers(struct vmx_vmcs *vmcs)
+{
+	unsigned long cr3 = __get_current_cr3_fast(), cr4 = cr4_read_shadow();
+
+	if (unlikely(cr3 != vmcs->host_cr3)) {
+		vmcs->host_cr3 = cr3;
+		vmcs_writen(HOST_CR3, cr3);
+	}
+	if (unlikely(cr4 != vmcs->host_cr4)) {
+		vmcs->host_cr4 = cr4;
+		vmcs_writen(HOST_CR4, cr4);
+	}
+}
+
+static void write_pdptrs(struct x86_vcpu *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(v->mmu.pdptrs); i++)
+		vmcs_write64_at(GUEST_PDPTR0, i, v->mmu.pdptrs[i]);
+}
+
+static void state_to_guest(struct vcpu_vmx *vmx)
+{
+	struct x86_vcpu *v = &vmx->x86;
+
+	if (v->regs_dirty & BIT(GPR_RIP))
+		vmcs_writen(GUEST_RIP, v->regs[GPR_RIP]);
+	if (v->regs_dirty & BIT(GPR_RSP))
+		vmcs_writen(GUEST_RSP, v->regs[GPR_RSP]);
+	if (v->regs_dirty & BIT(REG_CACHE_PDPTR) && x86_is_pae_paging(&v->vcpu))
+		write_pdptrs(v);
+	v->regs_dirty = 0;
+	if (vmx->vtpr)
+		vmx->entry_tpr = *vmx->vtpr;
+}
+
+#define LEFT_IN_VMCS \
+	(BIT(GPR_RIP) | BIT(GPR_RSP) | BIT(REG_CACHE_CR3) | BIT(REG_CACHE_PDPTR))
+
+static void state_from_guest(struct vcpu_vmx *vmx)
+{
+	struct x86_vcpu *v = &vmx->x86;
+
+	v->regs_avail &= ~LEFT_IN_VMCS;
+	vmx->cached = 0;
+	if (vmx->vtpr && unlikely(*vmx->vtpr != vmx->entry_tpr))
+		lapic_tpr_changed(&v->vcpu);
+}
+
+/* Nothing in here but the entry may be instrumented: RCU does not watch. */
+static noinstr void enter_guest(struct vcpu_vmx *vmx)
+{
+	guest_context_enter();
+	if (vmx->x86.cr2 != native_read_cr2())
+		native_write_cr2(vmx->x86.cr2);
+	vmx->refused = vmx_run_guest(&vmx->entry);
+	vmx->x86.cr2 = native_read_cr2();
+	guest_context_exit();
+}
+
+/*
+ * One trip is wanted, and an exit as soon as it is over: by the timer, which ends at once, or by an
+ * IPI to ourselves, held back until the guest runs.
+ */
+static void exit_at_once(struct vcpu_vmx *vmx)
+{
+	if (!vmx_can(WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER)) {
+		smp_send_reschedule(smp_processor_id());
+		return;
+	}
+	vmx_control_set(vmx, WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER, true);
+	vmcs_write32(VMX_PREEMPTION_TIMER_VALUE, 0);
+}
+
+/* A refused entry has left the VMCS as it was. */
+static void after_entry(struct vcpu_vmx *vmx)
+{
+	if (unlikely(vmx->refused)) {
+		vmx->exit_reason = U16_MAX;
+		vmx->cached = 0;
+		return;
+	}
+	vmx->entry.launched = true;
+	state_from_guest(vmx);
+	vmx->exit_reason = vmcs_read32(VM_EXIT_REASON);
+	if (unlikely(vmx->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		vmx->event = false;
+	else
+		vmx_requeue_undelivered(vmx);
+}
+
+enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	state_to_guest(vmx);
+	host_registers(&vmx->vmcs);
+	if (unlikely(vmx->flush))
+		vmx_flush_pending(vmx);
+	if (unlikely(immediate_exit))
+		exit_at_once(vmx);
+
+	x86_guest_xsave_load(vcpu);
+	vmx_l1d_flush(vmx);
+	if (static_branch_unlikely(&mmio_stale_data_clear))
+		x86_clear_cpu_buffers();
+	enter_guest(vmx);
+	x86_host_xsave_load(vcpu);
+	/*
+	 * The VMM must not run on predictions that the guest has trained: barrier on its way to
+	 * user space.
+	 */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+
+	if (unlikely(immediate_exit))
+		vmx_control_set(vmx, WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER, false);
+	after_entry(vmx);
+	return FASTPATH_NONE;
+}
+
+/*
+ * An external interrupt stays pending when it ends the guest, and is taken when interrupts go on.
+ * An NMI and a machine check do not: both go to the host's own handlers, here.
+ */
+static void exception_irqoff(struct vcpu_vmx *vmx)
+{
+	u32 info = vmx_intr_info(vmx);
+
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+		vmx_host_nmi();
+	else if ((info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
+		x86_machine_check();
+}
+
+void vmx_handle_exit_irqoff(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	if (likely(vmx_reason(vmx) != EXIT_REASON_EXCEPTION_NMI)) {
+		if (unlikely(vmx_reason(vmx) == EXIT_REASON_MCE_DURING_VMENTRY))
+			x86_machine_check();
+		return;
+	}
+	exception_irqoff(vmx);
+}
