@@ -51,6 +51,7 @@ struct vm {
 	int fd;
 	uint8_t *mem;			/* low memory */
 	uint64_t table_heap;
+	unsigned int options;		/* VM_* */
 	unsigned int next_slot;
 	unsigned int nr_vcpus;
 	struct vcpu vcpu[MAX_VCPUS];

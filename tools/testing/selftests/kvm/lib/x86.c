@@ -140,6 +140,7 @@ struct vm *vm_new(unsigned int options)
 	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
 
 	expect(vm);
+	vm->options = options;
 	vm->fd = vm_bare();
 	vm->mem = anon_memory(LOW_MEM_SIZE);
 	vm->table_heap = TABLE_HEAP_GPA;
@@ -165,12 +166,23 @@ static struct kvm_segment flat_segment(uint16_t selector, int code, int dpl)
 	};
 }
 
+/*
+ * Where no interrupt can come but by KVM_INTERRUPT, they are on: Bochs never leaves a guest that
+ * spins with interrupts off.
+ */
+static uint64_t first_rflags(const struct vm *vm)
+{
+	return vm->options & (VM_IRQCHIP | VM_SPLIT) ? 2 : 0x202;
+}
+
 void vcpu_set_long_mode(struct vcpu *vcpu, void (*guest)(void))
 {
 	unsigned int n = vcpu - vcpu->vm->vcpu;
 	uint64_t sp = (uintptr_t)guest_stack[n] + STACK_SIZE - 8;
 	struct kvm_sregs s = vcpu_sregs(vcpu);
-	struct kvm_regs regs = { .rip = (uintptr_t)guest, .rsp = sp, .rflags = 2 };
+	struct kvm_regs regs = {
+		.rip = (uintptr_t)guest, .rsp = sp, .rflags = first_rflags(vcpu->vm),
+	};
 
 	s.cs = flat_segment(SEL_CODE, 1, 0);
 	s.ds = s.es = s.fs = s.gs = s.ss = flat_segment(SEL_DATA, 0, 0);

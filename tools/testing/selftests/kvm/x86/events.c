@@ -333,6 +333,7 @@ TEST(double_fault)
 
 static void guest_takes_interrupts(void)
 {
+	cli();
 	guest_on(0x50, count_hit);
 	guest_on(0x51, count_hit);
 	guest_sync(0);
