@@ -127,7 +127,8 @@ SYM_INNER_LABEL(vmx_exit_point, SYM_L_GLOBAL)
 
 .Lout:
 	/* The guest must not steer the host's returns. */
-	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, X86_FEATURE_RSB_VMEXIT_LITE
+	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
+		X86_FEATURE_RSB_VMEXIT_LITE
 
 	/*
 	 * Nor leave values of its own for the host to speculate with. The seven below come off the

@@ -234,7 +234,7 @@ u32 vmx_get_shadow(struct kvm_vcpu *vcpu);
 void vmx_set_shadow(struct kvm_vcpu *vcpu, u32 mask);
 bool vmx_get_nmi_mask(struct kvm_vcpu *vcpu);
 void vmx_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked);
-void vmx_requeue_undelivered(struct vcpu_vmx *vmx);	/* after an exit: what the vectoring info says */
+void vmx_requeue_undelivered(struct vcpu_vmx *vmx);	/* after an exit, as the vectoring info says */
 void vmx_nmi_unblocked(struct vcpu_vmx *vmx);	/* an IRET faulted that ended the NMI's blocking */
 
 /* run.c */
