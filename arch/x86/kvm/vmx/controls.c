@@ -26,7 +26,7 @@ struct row {
 	enum vmx_control	word;
 	u32			bit;
 	enum use		use;
-	bool			*parameter;	/* false: not wanted; becomes false when it is not there */
+	bool			*parameter;	/* false: not wanted, or not there */
 	const char		*name;
 };
 
@@ -37,7 +37,7 @@ static const struct row rows[] = {
 	ROW(WORD_PIN, PIN_BASED_EXT_INTR_MASK,			NEEDED, NULL),
 	ROW(WORD_PIN, PIN_BASED_NMI_EXITING,			NEEDED, NULL),
 	ROW(WORD_PIN, PIN_BASED_VIRTUAL_NMIS,			NEEDED, NULL),
-	ROW(WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER,		WANTED_LATER, &vmx_preemption_timer),
+	ROW(WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER,		WANTED_LATER, &vmx_timer_on),
 
 	ROW(WORD_CPU, CPU_BASED_HLT_EXITING,			NEEDED, NULL),
 	ROW(WORD_CPU, CPU_BASED_MWAIT_EXITING,			NEEDED, NULL),

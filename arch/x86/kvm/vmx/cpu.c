@@ -66,15 +66,12 @@ int vmx_cpus_alloc(void)
 	return 0;
 }
 
-static bool vmxon(u64 pa)
+static bool enter_root_operation(u64 pa)
 {
-	bool ok;
-
-	asm goto("1: vmxon %[pa]\n"
+	asm goto("1: vmxon %0\n"
 		 _ASM_EXTABLE(1b, %l[fault])
-		 : : [pa] "m" (pa) : "memory", "cc" : fault);
-	ok = true;
-	return ok;
+		 : : "m" (pa) : "memory", "cc" : fault);
+	return true;
 fault:
 	return false;
 }
@@ -93,7 +90,7 @@ int vmx_cpu_enable(void)
 		return -EBUSY;
 	intel_pt_handle_vmx(1);
 	cr4_set_bits(X86_CR4_VMXE);
-	if (!vmxon(__pa(c->vmxon))) {
+	if (!enter_root_operation(__pa(c->vmxon))) {
 		cr4_clear_bits(X86_CR4_VMXE);
 		intel_pt_handle_vmx(0);
 		return -EIO;

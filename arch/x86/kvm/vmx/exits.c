@@ -229,7 +229,9 @@ static int exit_task_switch(struct kvm_vcpu *vcpu)
 	if (software && x86_insn_skip(vcpu) != EXIT_RESUME)
 		return x86_emulation_failed(vcpu);
 	/* Only an instruction needs the privilege to use the gate. */
-	return x86_task_switch(vcpu, q, why == GATE && software ? vector : -1, why, has_error, error);
+	if (why != GATE || !software)
+		vector = -1;
+	return x86_task_switch(vcpu, q, vector, why, has_error, error);
 }
 
 /* What the qualification of a violation says (table 28-7), as an access. */

@@ -163,7 +163,8 @@ void vmx_set_shadow(struct kvm_vcpu *vcpu, u32 mask)
 
 bool vmx_interrupt_allowed(struct kvm_vcpu *vcpu)
 {
-	return vmx_get_rflags(vcpu) & X86_EFLAGS_IF && !(vmx_interruptibility(to_vmx(vcpu)) & SHADOWS);
+	return vmx_get_rflags(vcpu) & X86_EFLAGS_IF &&
+	       !(vmx_interruptibility(to_vmx(vcpu)) & SHADOWS);
 }
 
 void vmx_want_irq_window(struct kvm_vcpu *vcpu)

@@ -107,14 +107,14 @@ void vmx_l1d_unsetup(void)
 /* One read a page first, so that the TLB has them; then one a line. */
 static void read_through(void)
 {
-	const volatile u8 *p = flush_pages;
+	const u8 *p = flush_pages;
 	unsigned int i;
 
 	for (i = 0; i < FLUSH_SIZE; i += PAGE_SIZE)
-		(void)p[i];
+		(void)READ_ONCE(p[i]);
 	rmb();	/* the walks are over */
 	for (i = 0; i < FLUSH_SIZE; i += 64)
-		(void)p[i];
+		(void)READ_ONCE(p[i]);
 	rmb();	/* and so are the reads */
 }
 

@@ -26,8 +26,8 @@ bool vmx_unrestricted = true;
 module_param_named(unrestricted_guest, vmx_unrestricted, bool, 0444);
 MODULE_PARM_DESC(unrestricted_guest, "let the processor run real mode; there is no other way yet");
 
-bool vmx_preemption_timer = true;
-module_param_named(preemption_timer, vmx_preemption_timer, bool, 0444);
+bool vmx_timer_on = true;
+module_param_named(preemption_timer, vmx_timer_on, bool, 0444);
 MODULE_PARM_DESC(preemption_timer, "leave the guest by a timer of the processor's");
 
 unsigned int vmx_ple_gap = 128;

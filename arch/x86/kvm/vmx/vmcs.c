@@ -163,7 +163,9 @@ static void init_tpr(struct vcpu_vmx *vmx)
 
 static void reset_segments(void)
 {
-	static const u32 ar[] = { AR_DATA, AR_CODE, AR_DATA, AR_DATA, AR_DATA, AR_DATA, AR_LDT, AR_TSS };
+	static const u32 ar[] = {
+		AR_DATA, AR_CODE, AR_DATA, AR_DATA, AR_DATA, AR_DATA, AR_LDT, AR_TSS,
+	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ar); i++) {
@@ -297,7 +299,7 @@ void vmx_flush_tlb(struct kvm_vcpu *vcpu, enum x86_flush what, gva_t gva)
 	}
 }
 
-static void invept(u64 eptp)
+static void flush_eptp(u64 eptp)
 {
 	bool one = vmx_caps.ept_vpid & VMX_EPT_EXTENT_CONTEXT_BIT;
 	const struct { u64 eptp, zero; } operand = { eptp, 0 };
@@ -309,7 +311,7 @@ static void invept(u64 eptp)
 		     : : "m" (operand), "r" (type) : "memory", "cc");
 }
 
-static void invvpid(unsigned long type, u16 vpid, gva_t gva)
+static void flush_tag(unsigned long type, u16 vpid, gva_t gva)
 {
 	const struct { u64 vpid, gva; } operand = { vpid, gva };
 
@@ -329,18 +331,18 @@ static void flush_vpid(struct vcpu_vmx *vmx)
 	if (!(vmx->flush & FLUSH_PENDING_VPID) &&
 	    invvpid_has(VMX_VPID_EXTENT_INDIVIDUAL_ADDR_BIT) &&
 	    x86_is_canonical(&vmx->x86.vcpu, vmx->flush_gva))
-		invvpid(VMX_VPID_EXTENT_INDIVIDUAL_ADDR, vmx->vpid, vmx->flush_gva);
+		flush_tag(VMX_VPID_EXTENT_INDIVIDUAL_ADDR, vmx->vpid, vmx->flush_gva);
 	else if (invvpid_has(VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
-		invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vmx->vpid, 0);
+		flush_tag(VMX_VPID_EXTENT_SINGLE_CONTEXT, vmx->vpid, 0);
 	else
-		invvpid(VMX_VPID_EXTENT_ALL_CONTEXT, 0, 0);
+		flush_tag(VMX_VPID_EXTENT_ALL_CONTEXT, 0, 0);
 }
 
 /* Context: irqs off, right before an entry. */
 void vmx_flush_pending(struct vcpu_vmx *vmx)
 {
 	if (vmx->flush & FLUSH_PENDING_EPT)
-		invept(vmx->eptp);
+		flush_eptp(vmx->eptp);
 	if (vmx->vpid && vmx->flush & (FLUSH_PENDING_VPID | FLUSH_PENDING_GVA))
 		flush_vpid(vmx);
 	vmx->flush = 0;

@@ -42,11 +42,11 @@ static __always_inline unsigned long vmcs_read_any(unsigned long field)
 	unsigned long value;
 	bool failed;
 
-	asm volatile("1: vmread %[field], %[value]\n"
+	asm volatile("1: vmread %2, %0\n"
 		     "2:\n"
-		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
-		     : [value] "=r" (value), "=@ccna" (failed)
-		     : [field] "r" (field));
+		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %0)
+		     : "=r" (value), "=@ccna" (failed)
+		     : "r" (field));
 	return unlikely(failed) ? vmcs_read_failed(field) : value;
 }
 

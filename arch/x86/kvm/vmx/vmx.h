@@ -35,9 +35,9 @@ struct vcpu_vmx {
 	struct vmx_entry	entry;		/* what the assembly needs */
 	unsigned long		*msr_bitmap;	/* a page: MSRs that do not exit */
 
-	u32			exit_reason;	/* of the last exit, with the bits above the number */
-	bool			refused;	/* there was no entry: VM_INSTRUCTION_ERROR says why */
-	u32			vectoring;	/* the event in whose delivery the exit came, or 0 */
+	u32			exit_reason;	/* of the last exit, with its upper bits */
+	bool			refused;	/* VM_INSTRUCTION_ERROR says why */
+	u32			vectoring;	/* the event that the exit cut short, or 0 */
 	u32			cached;		/* valid ones, by enum vmx_cached */
 	unsigned long		cache[NR_CACHED];
 
@@ -47,7 +47,7 @@ struct vcpu_vmx {
 	gva_t			flush_gva;
 	u64			eptp;
 
-	bool			host_saved;	/* the VMCS has the host's state of this load */
+	bool			host_saved;	/* the VMCS has this load's host state */
 	bool			event;		/* one is to be injected with the next entry */
 	bool			l1d_stale;	/* what the L1 cache holds is not for the guest */
 	u8			entry_tpr;	/* the virtual TPR at the last entry */
@@ -74,7 +74,7 @@ enum vmx_flush {
 struct vmx_cpu {
 	void			*vmxon;		/* the region of VMXON: the hardware's own */
 	struct vmx_vmcs		*current_vmcs;
-	struct list_head	loaded;		/* VMCSs that this CPU may keep parts of; irqs off */
+	struct list_head	loaded;		/* VMCSs that it may keep parts of; irqs off */
 	bool			on;
 };
 
@@ -154,7 +154,7 @@ static inline u16 vmx_reason(const struct vcpu_vmx *vmx)
 }
 
 /* Parameters, main.c. */
-extern bool vmx_vpid_on, vmx_ept_ad_on, vmx_unrestricted, vmx_preemption_timer;
+extern bool vmx_vpid_on, vmx_ept_ad_on, vmx_unrestricted, vmx_timer_on;
 extern unsigned int vmx_ple_gap, vmx_ple_window;
 
 /* setup.c */
@@ -234,7 +234,7 @@ u32 vmx_get_shadow(struct kvm_vcpu *vcpu);
 void vmx_set_shadow(struct kvm_vcpu *vcpu, u32 mask);
 bool vmx_get_nmi_mask(struct kvm_vcpu *vcpu);
 void vmx_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked);
-void vmx_requeue_undelivered(struct vcpu_vmx *vmx);	/* after an exit, as the vectoring info says */
+void vmx_requeue_undelivered(struct vcpu_vmx *vmx);	/* after an exit */
 void vmx_nmi_unblocked(struct vcpu_vmx *vmx);	/* an IRET faulted that ended the NMI's blocking */
 
 /* run.c */
