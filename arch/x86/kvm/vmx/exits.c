@@ -258,6 +258,7 @@ static int exit_ept_violation(struct kvm_vcpu *vcpu)
 		.access		= violation_access(q),
 		.on_guest_table	= (q & EPT_VIOLATION_GVA_IS_VALID) &&
 				  !(q & EPT_VIOLATION_GVA_TRANSLATED),
+		.event		= vmx->vectoring,
 	};
 
 	if (q & INTR_INFO_UNBLOCK_NMI)
@@ -297,8 +298,8 @@ static int (*const exit_table[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_IO_INSTRUCTION]		= exit_io,
 	[EXIT_REASON_MSR_READ]			= x86_exit_rdmsr,
 	[EXIT_REASON_MSR_WRITE]			= x86_exit_wrmsr,
-	[EXIT_REASON_MWAIT_INSTRUCTION]		= x86_exit_as_nop,
-	[EXIT_REASON_MONITOR_INSTRUCTION]	= x86_exit_as_nop,
+	[EXIT_REASON_MWAIT_INSTRUCTION]		= x86_exit_mwait,
+	[EXIT_REASON_MONITOR_INSTRUCTION]	= x86_exit_mwait,
 	[EXIT_REASON_PAUSE_INSTRUCTION]		= exit_pause,
 	[EXIT_REASON_TPR_BELOW_THRESHOLD]	= exit_tpr,
 	[EXIT_REASON_EPT_VIOLATION]		= exit_ept_violation,

@@ -9,6 +9,7 @@
  * 1 means exit (SDM vol 3, 25.6.9).
  */
 #include "vmx.h"
+#include "../msr_filter.h"
 
 enum {
 	DIRECT		= BIT(0),	/* no exit */
@@ -82,25 +83,41 @@ void vmx_msrs_load(struct vcpu_vmx *vmx)
 /*
  * The bitmap: reads of the low range, reads of the high one, then the same for writes, 1 KiB each.
  */
-static void bitmap_set_msr(struct vcpu_vmx *vmx, u32 index, bool exits)
+static void bitmap_set_msr(struct vcpu_vmx *vmx, u32 index, bool read_exits, bool write_exits)
 {
 	unsigned int bit = index & 0x1fff;
 
 	if (index >= 0xc0000000)
 		bit += 0x400 * 8;
-	__assign_bit(bit, vmx->msr_bitmap, exits);
-	__assign_bit(bit + 0x800 * 8, vmx->msr_bitmap, exits);
+	__assign_bit(bit, vmx->msr_bitmap, read_exits);
+	__assign_bit(bit + 0x800 * 8, vmx->msr_bitmap, write_exits);
+}
+
+/* The guest goes at the MSR directly, as far as user space's filter lets it. */
+static void bitmap_open(struct vcpu_vmx *vmx, u32 index)
+{
+	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
+
+	bitmap_set_msr(vmx, index, !x86_msr_allowed(vcpu, index, KVM_MSR_FILTER_READ),
+		       !x86_msr_allowed(vcpu, index, KVM_MSR_FILTER_WRITE));
 }
 
 void vmx_msr_bitmap_init(struct vcpu_vmx *vmx)
 {
+	memset(vmx->msr_bitmap, 0xff, PAGE_SIZE);
+}
+
+/* What may be direct, or the filter, has changed. */
+void vmx_msr_bitmap_update(struct vcpu_vmx *vmx)
+{
 	unsigned int i;
 
-	memset(vmx->msr_bitmap, 0xff, PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(vmcs_msrs); i++)
 		if (vmcs_msrs[i].flags & DIRECT)
-			bitmap_set_msr(vmx, vmcs_msrs[i].index, false);
-	bitmap_set_msr(vmx, MSR_KERNEL_GS_BASE, false);
+			bitmap_open(vmx, vmcs_msrs[i].index);
+	bitmap_open(vmx, MSR_KERNEL_GS_BASE);
+	if (vmx->entry.spec_ctrl_open)
+		bitmap_open(vmx, MSR_IA32_SPEC_CTRL);
 }
 
 void vmx_msr_reset(struct vcpu_vmx *vmx)
@@ -149,7 +166,7 @@ static int set_spec_ctrl(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 	vmx->entry.spec_ctrl = msr->data;
 	if (msr->data && !vmx->entry.spec_ctrl_open) {
 		vmx->entry.spec_ctrl_open = true;
-		bitmap_set_msr(vmx, MSR_IA32_SPEC_CTRL, false);
+		bitmap_open(vmx, MSR_IA32_SPEC_CTRL);
 	}
 	return 0;
 }

@@ -171,10 +171,15 @@ void vmx_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
-	if (likely(vmx_reason(vmx) != EXIT_REASON_EXCEPTION_NMI)) {
-		if (unlikely(vmx_reason(vmx) == EXIT_REASON_MCE_DURING_VMENTRY))
-			x86_machine_check();
-		return;
+	switch (vmx_reason(vmx)) {
+	case EXIT_REASON_EXCEPTION_NMI:
+		exception_irqoff(vmx);
+		break;
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+		vmx->x86.between_insns = true;
+		break;
+	case EXIT_REASON_MCE_DURING_VMENTRY:
+		x86_machine_check();
+		break;
 	}
-	exception_irqoff(vmx);
 }

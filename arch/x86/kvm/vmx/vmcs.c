@@ -102,6 +102,7 @@ void vmx_update_intercepts(struct kvm_vcpu *vcpu)
 				(x86_guest_has(vcpu, guest_features[i].features[0]) ||
 				 x86_guest_has(vcpu, guest_features[i].features[1])));
 	update_exceptions(vmx);
+	vmx_msr_bitmap_update(vmx);
 }
 
 /* A new VMCS: every field that is in use gets its value once, whatever the shadows say. */

@@ -217,6 +217,7 @@ int vmx_set_msr(struct kvm_vcpu *vcpu, const struct x86_msr *msr);
 bool vmx_has_msr(u32 index);
 int vmx_msr_setup(void);
 void vmx_msr_bitmap_init(struct vcpu_vmx *vmx);
+void vmx_msr_bitmap_update(struct vcpu_vmx *vmx);
 void vmx_msr_reset(struct vcpu_vmx *vmx);
 void vmx_msrs_load(struct vcpu_vmx *vmx);	/* those that stay until the return to user space */
 
