@@ -22,11 +22,7 @@
 
 static u64 cr3_of(struct kvm_vcpu *vcpu)
 {
-	struct x86_vcpu *v = to_x86(vcpu);
-
-	if (!(v->regs_avail & BIT(REG_CACHE_CR3)))
-		x86_op(cache_reg)(vcpu, REG_CACHE_CR3);
-	return v->cr3;
+	return x86_cr3(vcpu);
 }
 
 /* Neighbours have one each, for an instruction that crosses from one to the other. */
@@ -114,7 +110,7 @@ static void remember(struct kvm_vcpu *vcpu, const struct guest_walk *w, u64 gene
 	c->page = w->va & PAGE_MASK;
 	c->access = w->access;
 	c->cr0 = v->cr0;
-	c->cr3 = v->cr3;
+	c->cr3 = x86_cr3(vcpu);
 	c->cr4 = v->cr4;
 	c->efer = v->efer;
 	c->generation = generation;
