@@ -235,15 +235,13 @@ static enum x86_fastpath enter_and_exit(struct kvm_vcpu *vcpu, bool immediate_ex
 {
 	struct x86_vcpu *v = to_x86(vcpu);
 	enum x86_fastpath fastpath;
-	bool debug;
 
 	if (immediate_exit)
 		kvm_request(vcpu, KVM_REQ_EVENT);
 	fpregs_assert_state_consistent();
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
-	debug = uses_debug_registers(v);
-	if (unlikely(debug))
+	if (unlikely(uses_debug_registers(v)))
 		load_debug_registers(v);
 
 	guest_time_enter();
@@ -253,8 +251,11 @@ static enum x86_fastpath enter_and_exit(struct kvm_vcpu *vcpu, bool immediate_ex
 
 	if (unlikely(v->dr_dirty))
 		x86_cold(sync_drs)(vcpu);
-	/* The host's own breakpoints back, if it has any; else what the guest left does no harm while DR7 is 0. */
-	if (unlikely(debug) && hw_breakpoint_active())
+	/*
+	 * The host's own breakpoints back, if it has any: each exit disables them in DR7 (APM vol 2, 15.6; SDM vol 3,
+	 * 28.5.1). Else what the guest left in the others does no harm.
+	 */
+	if (unlikely(hw_breakpoint_active()))
 		hw_breakpoint_restore();
 	return fastpath;
 }

@@ -3,6 +3,10 @@
  * Services that a VMM switches on one by one: debugging a guest, MSRs left to user space, registers
  * in the run page, the second form of SREGS, and paravirtual helpers of KVM's own CPUID leaves.
  */
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
+
 #include "irq.h"
 
 static void nothing(void)
@@ -453,6 +457,36 @@ TEST(disable_exits)
 	expect_errno(enable(vm, KVM_CAP_X86_DISABLE_EXITS, 1 << 20), EINVAL);
 	vcpu_start(vm, 0, nothing);
 	expect_exit(vm_run(vm), GUEST_DONE);
+}
+
+/* An exit clears DR7; a watchpoint that somebody has on the VMM must be there again. */
+static volatile uint64_t watched;
+
+static uint64_t watch_hits(int fd)
+{
+	uint64_t n = 0;
+
+	expect_eq(read(fd, &n, sizeof(n)), sizeof(n));
+	return n;
+}
+
+TEST(host_watchpoint_survives)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT, .size = sizeof(attr), .exclude_kernel = 1,
+		.bp_type = HW_BREAKPOINT_W, .bp_addr = (uintptr_t)&watched, .bp_len = HW_BREAKPOINT_LEN_8,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	struct vm *vm = vm_start(nothing);
+
+	if (fd < 0)
+		skip("no watchpoints by perf_event_open: %s", strerror(errno));
+	watched = 1;
+	if (watch_hits(fd) != 1)
+		skip("the machine's watchpoints do not work");
+	expect_exit(vm_run(vm), GUEST_DONE);
+	watched = 2;
+	expect_eq(watch_hits(fd), 2);
 }
 
 /* A single-stepped guest without the kernel's help: TF set by itself. */

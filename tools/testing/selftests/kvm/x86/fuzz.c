@@ -478,7 +478,8 @@ static void call_memory(struct fuzzer *f)
 		     (one_in(f, 2) ? MAP_SHARED : MAP_PRIVATE), -1, 0);
 		break;
 	case 2:
-		mremap(at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+		/* No hole may stay: a thread's stack or argument could come to lie in it. */
+		mremap(at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 		break;
 	default:
 		madvise(at, size, advice[rnd(f) % ARRAY_SIZE(advice)]);
