@@ -529,6 +529,29 @@ long kvmclock_vm_get_clock(struct kvm *kvm, struct kvm_arg *arg)
 	return 0;
 }
 
+/*
+ * The pages of vCPUs that are not in KVM_RUN, at once: Linux reads the first vCPU's page from user
+ * mode on every vCPU, and must not find there the time from before, because that vCPU is the last
+ * to be run again. Who is in KVM_RUN follows the kick.
+ */
+static void update_pages_at_rest(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		if (!mutex_trylock(&vcpu->mutex))
+			continue;
+		kvm_vcpu_load(vcpu);
+		kvm_vcpu_srcu_lock(vcpu);
+		if (kvm_request_take(vcpu, KVM_REQ_CLOCK_UPDATE))
+			kvmclock_update(vcpu);	/* KVM_RUN tells of an error */
+		kvm_vcpu_srcu_unlock(vcpu);
+		kvm_vcpu_put(vcpu);
+		mutex_unlock(&vcpu->mutex);
+	}
+}
+
 #define CLOCK_FLAGS	(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC)
 
 long kvmclock_vm_set_clock(struct kvm *kvm, struct kvm_arg *arg)
@@ -552,6 +575,7 @@ long kvmclock_vm_set_clock(struct kvm *kvm, struct kvm_arg *arg)
 	write_seqcount_end(&c->seq);
 	raw_spin_unlock_irqrestore(&c->tsc_lock, flags);
 	update_all_pages(kvm);
+	update_pages_at_rest(kvm);
 	return 0;
 }
 

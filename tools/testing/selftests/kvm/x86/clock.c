@@ -294,6 +294,33 @@ TEST(set_and_get_clock)
 	expect_le(vm->vcpu[0].sync, 119 * NSEC);
 }
 
+static void guest_has_a_page(void)
+{
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)&pages[guest_cpu()].t | TIME_ENABLE);
+	guest_sync(clock_ns(&pages[guest_cpu()].t));
+}
+
+/*
+ * The time that was set stands in every page before any vCPU runs again: Linux reads the first
+ * one's from user mode on all of them.
+ */
+TEST(set_clock_reaches_pages_at_rest)
+{
+	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_has_a_page);
+	struct vcpu *other = vcpu_start(vm, 1, guest_has_a_page);
+	struct kvm_clock_data c = { .clock = 1000 * NSEC };
+	int i;
+
+	must(ioctl(other->fd, KVM_SET_MP_STATE, &(struct kvm_mp_state){ KVM_MP_STATE_RUNNABLE }));
+	expect_exit(vm_run(vm), GUEST_SYNC);
+	expect_exit(vcpu_run(other), GUEST_SYNC);
+	must(ioctl(vm->fd, KVM_SET_CLOCK, &c));
+	for (i = 0; i < 2; i++) {
+		expect_eq(in_guest(vm, &pages[i])->t.version & 1, 0);
+		expect_ge(in_guest(vm, &pages[i])->t.system_time, 900 * NSEC);
+	}
+}
+
 TEST(set_clock_bad_flags)
 {
 	struct kvm_clock_data clock = { .clock = 1, .flags = 1 << 20 };
