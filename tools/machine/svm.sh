@@ -11,7 +11,8 @@ kind_defaults()
 {
 	programs=qemu-system-x86_64
 	mem=${mem:-4096} limit=${limit:-300}
-	words='tsc=reliable'
+	# On a busy host the kernel's check of its timer sees too few ticks, and the kernel gives up: it is not to check.
+	words='tsc=reliable no_timer_check'
 	# The time stamp counter is this computer's, unless it counts instructions.
 	if [ $icount = no ]; then
 		words+=" tsc_early_khz=$(tsc_khz "$here/tsc-khz.c")" || die "the rate of the time stamp counter is not to be had"
@@ -28,16 +29,16 @@ kind_modules()
 		steady=$(need_steady "$here/steady" "$release") || die "the module steady does not build"
 		strip -g -o "$tree/modules/steady.ko" "$steady"
 		echo /modules/steady.ko >> "$tree/boot-modules"
+		words+=' maxcpus=1'	# until it is loaded; init brings the others up
 	fi
 }
 
 # Start the emulator in the background; its process is $emulator. The job's output goes to standard output, the kernel's
 # log into $klog.
-# On a busy host the kernel's check of its timer sees too few ticks, and the kernel gives up: it is not to check.
 kind_start()
 {
 	local machine=(-machine pc -cpu max -smp "$cpus" -m "$mem" -nodefaults -no-user-config -display none -no-reboot
-		       -kernel "$guest_kernel" -initrd "$work/initramfs" -append "no_timer_check $*"
+		       -kernel "$guest_kernel" -initrd "$work/initramfs" -append "$*"
 		       -chardev stdio,id=job,signal=off -serial chardev:job -serial "file:$klog"
 		       -chardev pipe,id=monitor,path="$work/monitor" -mon monitor)
 

@@ -9,7 +9,7 @@
  * finish_task_switch(). Hardware has no such fault.
  *
  * This module, which only a test machine loads, counts as one user of the notifiers for as long as the machine runs, so
- * that the code is patched once, at a quiet time.
+ * that the code is patched once: with one processor, before the others are brought up.
  */
 #include <linux/module.h>
 #include <linux/preempt.h>

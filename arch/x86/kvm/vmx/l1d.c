@@ -118,22 +118,6 @@ static void read_through(void)
 	rmb();	/* and so are the reads */
 }
 
-/*
- * Has the host's interrupt code, since the last flush, left in the cache what a guest must not see? A
- * kernel that was built without a VMX backend of its own does not keep account: then it always has.
- */
-static bool host_left_something(void)
-{
-#if IS_ENABLED(CONFIG_KVM_INTEL)
-	bool stale = kvm_get_cpu_l1tf_flush_l1d();
-
-	kvm_clear_cpu_l1tf_flush_l1d();
-	return stale;
-#else
-	return true;
-#endif
-}
-
 /* Context: irqs off. */
 void vmx_l1d_flush(struct vcpu_vmx *vmx)
 {
@@ -143,7 +127,8 @@ void vmx_l1d_flush(struct vcpu_vmx *vmx)
 		return;
 	vmx->l1d_stale = false;
 	if (l1tf_vmx_mitigation == VMENTER_L1D_FLUSH_COND) {
-		stale |= host_left_something();
+		stale |= kvm_get_cpu_l1tf_flush_l1d();
+		kvm_clear_cpu_l1tf_flush_l1d();
 		if (!stale)
 			return;
 	}
