@@ -58,9 +58,13 @@ int vcpu_mmap_size(void)
 
 int vm_bare(void)
 {
-	int kvm = kvm_open();
-	int vm = must(ioctl(kvm, KVM_CREATE_VM, 0));
+	int kvm = kvm_open(), vm;
 
+	/* The MMU notifier is registered under all locks of the mm, which a signal may interrupt. */
+	do
+		vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	while (vm < 0 && errno == EINTR);
+	must(vm);
 	close(kvm);
 	return vm;
 }
