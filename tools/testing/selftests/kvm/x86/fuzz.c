@@ -30,6 +30,12 @@
 #define ROUND_MS	700
 #define SANDBOX		(8UL << 20)	/* the only memory that slots made here may show */
 #define ARG_BYTES	(8 * SZ_4K)
+/*
+ * Both lie far from everything else of the process: a pointer of which a half was changed, or a
+ * hole that a call has left in the sandbox, must not come to be one of the program's own stacks.
+ */
+#define SANDBOX_HVA	0x200000000000
+#define ARG_HVA(thread)	(0x100000000000 + ((uintptr_t)(thread) << 32))
 #define MAX_FDS		64
 #define RUNNERS		2
 #define CALLERS		2
@@ -75,9 +81,19 @@ static const uint32_t msr_numbers[] = {
 	0xc0010015, 0xc001001f, 0xc0010114, 0xc0010117, 0xc001011f, 0x40000000, 0x40000020,
 };
 
+/* The program is linked to low addresses, where a request would write its answer over it. */
+static int is_own_memory(uintptr_t at)
+{
+	extern char __executable_start[];
+
+	return at >= (uintptr_t)__executable_start && at <= (uintptr_t)sbrk(0);
+}
+
 /* A number that code is likely to treat in a way of its own. */
 static uint64_t spicy(struct fuzzer *f)
 {
+	uint64_t at;
+
 	switch (rnd(f) % 14) {
 	case 0:
 		return 0;
@@ -90,7 +106,8 @@ static uint64_t spicy(struct fuzzer *f)
 	case 4:
 		return (1UL << rnd(f) % 64) - 1;
 	case 5:
-		return rnd(f) % LOW_MEM_SIZE & ~(SZ_4K - 1);
+		at = rnd(f) % LOW_MEM_SIZE & ~(SZ_4K - 1);
+		return is_own_memory(at) ? 0 : at;
 	case 6:
 		return SLOT_GPA + (rnd(f) % SANDBOX & ~7UL);
 	case 7:
@@ -478,7 +495,6 @@ static void call_memory(struct fuzzer *f)
 		     (one_in(f, 2) ? MAP_SHARED : MAP_PRIVATE), -1, 0);
 		break;
 	case 2:
-		/* No hole may stay: a thread's stack or argument could come to lie in it. */
 		mremap(at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 		break;
 	default:
@@ -511,12 +527,21 @@ static timer_t tick_me(void)
 	return timer;
 }
 
+static void *memory_at(uintptr_t at, size_t bytes)
+{
+	void *p = mmap((void *)at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (p == MAP_FAILED)
+		fail("no memory at %#lx: %s", at, strerror(errno));
+	return p;
+}
+
 static struct fuzzer fuzzer_of(struct world *w, unsigned int thread)
 {
 	struct fuzzer f = { .w = w, .random = (w->seed + thread * 0x9e3779b97f4a7c15) | 1 };
 
-	f.arg = anon_memory(ARG_BYTES + SZ_4K);
-	must(munmap(f.arg + ARG_BYTES, SZ_4K));
+	f.arg = memory_at(ARG_HVA(thread), ARG_BYTES);
 	return f;
 }
 
@@ -524,7 +549,7 @@ static unsigned int next_thread;
 
 static void *caller(void *arg)
 {
-	struct fuzzer f = fuzzer_of(arg, __atomic_fetch_add(&next_thread, 1, __ATOMIC_RELAXED));
+	struct fuzzer f = fuzzer_of(arg, __atomic_fetch_add(&next_thread, 1, __ATOMIC_RELAXED) % 64);
 	timer_t timer = tick_me();
 
 	while (!f.w->stop) {
@@ -628,7 +653,7 @@ static void *runner(void *arg)
 static void *scribbler(void *arg)
 {
 	struct world *w = arg;
-	struct fuzzer f = fuzzer_of(w, 77);
+	struct fuzzer f = fuzzer_of(w, 64);
 	volatile uint32_t *words = (void *)w->vm->run;
 	unsigned int size = vcpu_mmap_size() / 4;
 
@@ -668,7 +693,7 @@ static void world_make(struct world *w, unsigned int round, uint64_t seed)
 	memset(w, 0, sizeof(*w));
 	w->seed = seed + round * 0x6a09e667f3bcc909;
 	w->vm = vm_new(kinds_of_vm[round % ARRAY_SIZE(kinds_of_vm)]);
-	w->sandbox = anon_memory(SANDBOX);
+	w->sandbox = memory_at(SANDBOX_HVA, SANDBOX);
 	for (i = 0; i < RUNNERS; i++)
 		vcpu_start(w->vm, i, guest_does_much);
 	must(vm_set_slot(w->vm->fd, 1, 0, SLOT_GPA, SANDBOX, w->sandbox));
