@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The host is suspended under running guests, as far as the kernel's own test of it goes: tasks
+ * frozen, all CPUs but one off, interrupts off, virtualization off; then a second, and all the
+ * way back (Documentation/power/basic-pm-debugging.rst, level "core").
+ *
+ * Run where the host's files are not shared by 9p: that device does not come back from it.
+ */
+#include <fcntl.h>
+
+#include "irq.h"
+
+#define PM_TEST			"/sys/power/pm_test"
+#define PM_STATE		"/sys/power/state"
+#define PM_MEM_SLEEP		"/sys/power/mem_sleep"
+#define PM_TEST_DELAY		"/sys/module/suspend/parameters/pm_test_delay"
+#define MSR_SYSTEM_TIME_NEW	0x4b564d01
+#define TIME_ENABLE		1
+#define FLAG_GUEST_STOPPED	2
+#define VCPUS			2
+
+struct time_page {
+	uint32_t version, pad;
+	uint64_t tsc, system_time;
+	uint32_t mul;
+	int8_t shift;
+	uint8_t flags, pad2[2];
+} __attribute__((packed));
+
+static struct {
+	struct time_page t;
+	uint8_t rest[64 - sizeof(struct time_page)];
+} pages[VCPUS] __attribute__((aligned(4096)));
+
+static uint64_t rounds[VCPUS], stops[VCPUS];
+
+static uint64_t clock_ns(volatile struct time_page *t)
+{
+	uint32_t version;
+	uint64_t ns, delta;
+
+	do {
+		version = t->version;
+		guest_barrier();
+		delta = rdtsc() - t->tsc;
+		delta = t->shift >= 0 ? delta << t->shift : delta >> -t->shift;
+		ns = t->system_time + (uint64_t)(((unsigned __int128)delta * t->mul) >> 32);
+		guest_barrier();
+	} while ((version & 1) || version != t->version);
+	return ns;
+}
+
+/* Neither clock goes back; what says that the guest was stopped is taken back as a guest does. */
+static void guest_keeps_time(void)
+{
+	unsigned int id = apic_read(APIC_ID) >> 24;
+	volatile struct time_page *t = &pages[id].t;
+	uint64_t tsc, ns, last_tsc = 0, last_ns = 0;
+
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)t | TIME_ENABLE);
+	for (;;) {
+		tsc = rdtsc();
+		ns = clock_ns(t);
+		guest_expect(tsc >= last_tsc);
+		guest_expect(ns >= last_ns);
+		last_tsc = tsc;
+		last_ns = ns;
+		if (t->flags & FLAG_GUEST_STOPPED) {
+			t->flags &= ~FLAG_GUEST_STOPPED;
+			GUEST_ONCE(stops[id])++;
+		}
+		GUEST_ONCE(rounds[id])++;
+		guest_cpuid(0, 0);
+	}
+}
+
+static void *runs(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	int r;
+
+	for (;;) {
+		r = vcpu_try_run(vcpu);
+		if (r != -EINTR)	/* which is the freezer's doing */
+			fail("KVM_RUN: %d, exit %u", r, vcpu->run->exit_reason);
+	}
+	return NULL;
+}
+
+/* The words to a file of sysfs; 0 or a negated errno. */
+static int tell(const char *path, const char *words)
+{
+	int fd = open(path, O_WRONLY), r;
+
+	if (fd < 0)
+		return -errno;
+	r = write(fd, words, strlen(words)) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+static int file_has(const char *path, const char *word)
+{
+	char words[4096] = "";
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, words, sizeof(words) - 1) < 0)
+		words[0] = 0;
+	close(fd);
+	return strstr(words, word) != NULL;
+}
+
+static void suspend_the_host(void)
+{
+	if (!file_has(PM_TEST, "core") || !file_has(PM_MEM_SLEEP, "deep"))
+		skip("the kernel has no test of suspending");
+	if (file_has("/proc/mounts", " 9p "))
+		skip("the machine has a share of files, which would be lost");
+	must(tell(PM_TEST_DELAY, "1"));
+	must(tell(PM_MEM_SLEEP, "deep"));
+	must(tell(PM_TEST, "core"));
+	expect_eq(tell(PM_STATE, "mem"), 0);
+	must(tell(PM_TEST, "none"));
+}
+
+static void expect_progress(struct vm *vm)
+{
+	uint64_t before[VCPUS], limit = now_ms() + 5000;
+	unsigned int i;
+
+	for (i = 0; i < VCPUS; i++)
+		before[i] = GUEST_ONCE(*in_guest(vm, &rounds[i]));
+	for (i = 0; i < VCPUS; i++)
+		while (GUEST_ONCE(*in_guest(vm, &rounds[i])) < before[i] + 10) {
+			expect(now_ms() < limit);
+			usleep(1000);
+		}
+}
+
+static void guest_says_hello(void)
+{
+	guest_sync(0x1234);
+}
+
+/* Two vCPUs at work, one that was made before and has not run, and one that is made afterwards. */
+TEST_LIMIT(guests_go_on, 90)
+{
+	struct vm *vm = vm_new(VM_IRQCHIP), *rests = vm_start_with(VM_IRQCHIP, guest_says_hello);
+	pthread_t threads[VCPUS];
+	unsigned int i;
+
+	for (i = 0; i < VCPUS; i++)
+		pthread_create(&threads[i], NULL, runs, vcpu_start(vm, i, guest_keeps_time));
+	expect_progress(vm);
+	suspend_the_host();
+	expect_progress(vm);
+	for (i = 0; i < VCPUS; i++)
+		expect_eq(*in_guest(vm, &stops[i]), 1);
+	expect_exit(vm_run(rests), GUEST_SYNC);
+	expect_exit(vm_run(vm_start_with(VM_IRQCHIP, guest_says_hello)), GUEST_SYNC);
+}
