@@ -978,12 +978,19 @@ int x86_task_switch(struct kvm_vcpu *vcpu, u16 selector, int idt_vector, int rea
 }
 EXPORT_SYMBOL_GPL(x86_task_switch);
 
-int x86_int_real(struct kvm_vcpu *vcpu, u8 vector)
+int x86_int_real(struct kvm_vcpu *vcpu, u8 vector, unsigned int insn_length)
 {
 	struct x86_insn *in = to_x86(vcpu)->insn;
+	unsigned long rip = x86_rip(vcpu);
+	enum x86_emu_outcome outcome;
 
 	begin(in);
-	return conclude(in, x86_emu_int_real(&in->emu, vector));
+	in->emu.rip = insn_length ? (u16)(rip + insn_length) : rip;
+	outcome = x86_emu_int_real(&in->emu, vector);
+	if (outcome != X86_EMU_DONE)
+		in->emu.rip = rip;
+	/* A vector table in a device of user space: there is no instruction to come back to. */
+	return conclude(in, outcome == X86_EMU_USER ? X86_EMU_UNHANDLED : outcome);
 }
 EXPORT_SYMBOL_GPL(x86_int_real);
 

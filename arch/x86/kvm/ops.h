@@ -91,6 +91,12 @@ struct kvm_x86_ops {
 	int	(*cpu_enable)(void);		/* irqs off */
 	void	(*cpu_disable)(void);
 
+	/*
+	 * In place of an entry while the vCPU's unfit is set: the hardware would refuse its state, or may. Goes around
+	 * the run loop after EXIT_RESUME. As an exit handler. NULL where unfit is never set.
+	 */
+	int	(*run_unfit)(struct kvm_vcpu *vcpu);
+
 	int	(*vm_init)(struct kvm *kvm);
 	void	(*vm_destroy)(struct kvm *kvm);
 	int	(*vcpu_create)(struct kvm_vcpu *vcpu);

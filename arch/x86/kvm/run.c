@@ -330,6 +330,17 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 	return x86_op(handle_exit)(vcpu, fastpath);
 }
 
+/* The hardware would not have the guest in this state: what was prepared for an entry is for the next round. */
+static int run_unfit(struct kvm_vcpu *vcpu, bool immediate_exit)
+{
+	int r = x86_cold(run_unfit)(vcpu);
+
+	entry_given_up(vcpu);
+	if (immediate_exit)
+		kvm_request(vcpu, KVM_REQ_EVENT);
+	return r;
+}
+
 /* One round: requests, events, the guest, its exit. EXIT_RESUME: go on. */
 static int enter_guest(struct kvm_vcpu *vcpu)
 {
@@ -353,6 +364,8 @@ static int enter_guest(struct kvm_vcpu *vcpu)
 		entry_given_up(vcpu);
 		return r;
 	}
+	if (unlikely(to_x86(vcpu)->unfit))
+		return run_unfit(vcpu, immediate_exit);
 	return run_guest_once(vcpu, immediate_exit);
 }
 

@@ -80,6 +80,7 @@ struct x86_vm {
 	struct x86_clock	clock;
 	gpa_t			tss_addr;	/* KVM_SET_TSS_ADDR; VMX without unrestricted guest */
 	gpa_t			identity_map_addr;
+	hva_t			identity_map_hva;	/* of the backend's page there, or 0; slots_lock */
 	u32			bsp_vcpu_id;	/* under kvm->lock, before the first vCPU */
 	u64			disabled_quirks;
 	/* KVM_CAP_X86_DISABLE_EXITS; set before the first vCPU */
@@ -155,6 +156,7 @@ struct x86_vcpu {
 	 * a translation later: only then may others take the vCPU for preempted (pv/steal.c).
 	 */
 	bool			between_insns;
+	bool			unfit;		/* run_unfit() is to be called rather than enter() */
 
 	/* What user space must answer before the guest goes on; io.c, insn.c. */
 	int			(*complete_user)(struct kvm_vcpu *vcpu);
@@ -409,7 +411,8 @@ int x86_insn_skip(struct kvm_vcpu *vcpu);
 int x86_insn_create(struct kvm_vcpu *vcpu);
 void x86_insn_free(struct kvm_vcpu *vcpu);
 int x86_task_switch(struct kvm_vcpu *vcpu, u16 selector, int idt_vector, int reason, bool has_error, u32 error);
-int x86_int_real(struct kvm_vcpu *vcpu, u8 vector);	/* deliver in real mode by the emulator */
+/* Deliver in real mode by the emulator, to return behind an instruction of @insn_length bytes at RIP. */
+int x86_int_real(struct kvm_vcpu *vcpu, u8 vector, unsigned int insn_length);
 
 /* IN and OUT that need no emulator: port, size and direction known from the exit (io.c). Skips when it is done. */
 int x86_fast_pio(struct kvm_vcpu *vcpu, u16 port, unsigned int size, bool in);

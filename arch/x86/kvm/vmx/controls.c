@@ -19,6 +19,7 @@ enum use {
 	NEEDED_LATER,		/* set when the time comes; else as above */
 	WANTED,			/* set from the start if it is there and its parameter says so */
 	WANTED_LATER,
+	AT_TIMES,		/* needed for a while, else unwanted */
 	UNWANTED,		/* would take from the guest what it shall have */
 };
 
@@ -53,8 +54,8 @@ static const struct row rows[] = {
 	ROW(WORD_CPU, CPU_BASED_CR8_LOAD_EXITING,		NEEDED_LATER, NULL),
 	ROW(WORD_CPU, CPU_BASED_CR8_STORE_EXITING,		NEEDED_LATER, NULL),
 	ROW(WORD_CPU, CPU_BASED_TPR_SHADOW,			WANTED_LATER, NULL),
-	ROW(WORD_CPU, CPU_BASED_CR3_LOAD_EXITING,		UNWANTED, NULL),
-	ROW(WORD_CPU, CPU_BASED_CR3_STORE_EXITING,		UNWANTED, NULL),
+	ROW(WORD_CPU, CPU_BASED_CR3_LOAD_EXITING,		AT_TIMES, NULL),
+	ROW(WORD_CPU, CPU_BASED_CR3_STORE_EXITING,		AT_TIMES, NULL),
 	ROW(WORD_CPU, CPU_BASED_INVLPG_EXITING,			UNWANTED, NULL),
 	ROW(WORD_CPU, CPU_BASED_RDTSC_EXITING,			UNWANTED, NULL),
 
@@ -106,12 +107,13 @@ static int reconcile_row(const struct row *row, const u32 *must, const u32 *may)
 	bool there = may[row->word] & row->bit, forced = must[row->word] & row->bit;
 	bool wanted = there && (!row->parameter || *row->parameter);
 
-	if (row->use == UNWANTED) {
-		if (forced)
-			pr_info("the processor does not let %s be\n", row->name);
-		return forced ? -ENODEV : 0;
+	if (forced && (row->use == UNWANTED || row->use == AT_TIMES)) {
+		pr_info("the processor does not let %s be\n", row->name);
+		return -ENODEV;
 	}
-	if (!there && (row->use == NEEDED || row->use == NEEDED_LATER)) {
+	if (row->use == UNWANTED)
+		return 0;
+	if (!there && row->use != WANTED && row->use != WANTED_LATER) {
 		pr_info("the processor has no %s, which is needed\n", row->name);
 		return -ENODEV;
 	}

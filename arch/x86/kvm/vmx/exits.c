@@ -79,6 +79,32 @@ static int exit_db(struct kvm_vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
+/*
+ * Real mode in virtual-8086 mode (realmode.c), where every exception comes here. What the
+ * instruction does in real mode the emulator knows; what it does not know of, an exception of the
+ * processor's own finding, goes to the guest. Traps of INT3 and INTO are those instructions' own.
+ */
+static int exit_exception_real(struct kvm_vcpu *vcpu, u8 vector)
+{
+	switch (vector) {
+	case X86_TRAP_BP:
+	case X86_TRAP_OF:
+	case X86_TRAP_SS:
+	case X86_TRAP_GP:
+		return emulate(vcpu);
+	case X86_TRAP_DE:
+	case X86_TRAP_BR:
+	case X86_TRAP_NM:
+	case X86_TRAP_MF:
+	case X86_TRAP_XF:
+		x86_queue_exception(vcpu, vector);
+		return EXIT_RESUME;
+	default:	/* what only tables of protected mode, or pages, can cause */
+		return x86_exit_internal_error(vcpu, KVM_INTERNAL_ERROR_SIMUL_EX, 1,
+					       (u64[]){ vmx_intr_info(to_vmx(vcpu)) });
+	}
+}
+
 static int exit_exception(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
@@ -93,16 +119,18 @@ static int exit_exception(struct kvm_vcpu *vcpu)
 	case X86_TRAP_DB:
 		return exit_db(vcpu);
 	case X86_TRAP_BP:
+		if (!(vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP))
+			break;
 		return exit_debug(vcpu, X86_TRAP_BP, DR6_RESERVED);
 	case X86_TRAP_UD:
 		return x86_insn_emulate(vcpu, INSN_TRAP_UD, 0, 0, NULL, 0);
 	case X86_TRAP_AC:
 		x86_queue_exception_error(vcpu, X86_TRAP_AC, 0);
 		return EXIT_RESUME;
-	default:
-		return x86_exit_internal_error(vcpu, KVM_INTERNAL_ERROR_SIMUL_EX, 1,
-					       (u64[]){ info });
 	}
+	if (vmx->rm.on)
+		return exit_exception_real(vcpu, vector);
+	return x86_exit_internal_error(vcpu, KVM_INTERNAL_ERROR_SIMUL_EX, 1, (u64[]){ info });
 }
 
 /*

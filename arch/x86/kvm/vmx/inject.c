@@ -30,8 +30,13 @@ void vmx_inject_exception(struct kvm_vcpu *vcpu)
 	const struct x86_events *e = &to_x86(vcpu)->events;
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	u8 vector = e->exception.vector;
+	bool software = vector == X86_TRAP_BP || vector == X86_TRAP_OF;
 
-	if (vector == X86_TRAP_BP || vector == X86_TRAP_OF) {
+	if (unlikely(vmx->rm.on)) {
+		vmx_real_note_event(vmx, vector, software);
+		return;
+	}
+	if (software) {
 		soft_event(vmx, INTR_TYPE_SOFT_EXCEPTION | vector, 1);
 		return;
 	}
@@ -48,7 +53,9 @@ void vmx_inject_interrupt(struct kvm_vcpu *vcpu, bool reinject)
 	const struct x86_events *e = &to_x86(vcpu)->events;
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
-	if (e->interrupt.soft)
+	if (unlikely(vmx->rm.on))
+		vmx_real_note_event(vmx, e->interrupt.vector, e->interrupt.soft ? 2 : 0);
+	else if (e->interrupt.soft)
 		soft_event(vmx, INTR_TYPE_SOFT_INTR | e->interrupt.vector, 2);
 	else
 		event(vmx, INTR_TYPE_EXT_INTR | e->interrupt.vector);
@@ -56,7 +63,12 @@ void vmx_inject_interrupt(struct kvm_vcpu *vcpu, bool reinject)
 
 void vmx_inject_nmi(struct kvm_vcpu *vcpu)
 {
-	event(to_vmx(vcpu), INTR_TYPE_NMI_INTR | X86_TRAP_NMI);
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	if (unlikely(vmx->rm.on))
+		vmx_real_note_event(vmx, X86_TRAP_NMI, 0);
+	else
+		event(vmx, INTR_TYPE_NMI_INTR | X86_TRAP_NMI);
 }
 
 static void requeue(struct vcpu_vmx *vmx, u32 info, u32 error)
@@ -111,20 +123,18 @@ void vmx_requeue_undelivered(struct vcpu_vmx *vmx)
 	requeue(vmx, vmx->vectoring, error);
 }
 
+/* To common code it is still injected: it asks again before the next entry. */
 void vmx_cancel_injection(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
-	u32 info, error = 0;
 
-	if (!vmx->event)
+	if (!vmx->event && !vmx->rm.event.noted)
 		return;
+	if (vmx->event)
+		vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmx->event = false;
-	info = vmcs_read32(VM_ENTRY_INTR_INFO_FIELD);
-	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, 0);
-	if (info & INTR_INFO_DELIVER_CODE_MASK)
-		error = vmcs_read32(VM_ENTRY_EXCEPTION_ERROR_CODE);
-	x86_clear_injected(vcpu);
-	requeue(vmx, info, error);
+	vmx->rm.event.noted = false;
+	kvm_request(vcpu, KVM_REQ_EVENT);
 }
 
 /*
@@ -161,10 +171,16 @@ void vmx_set_shadow(struct kvm_vcpu *vcpu, u32 mask)
 	put_interruptibility(vmx, state);
 }
 
+/* In protected mode only the hardware can deliver something. */
+static bool deliverable(struct vcpu_vmx *vmx)
+{
+	return likely(!vmx->x86.unfit) || vmx->rm.on || vmx_is_fit(vmx);
+}
+
 bool vmx_interrupt_allowed(struct kvm_vcpu *vcpu)
 {
 	return vmx_get_rflags(vcpu) & X86_EFLAGS_IF &&
-	       !(vmx_interruptibility(to_vmx(vcpu)) & SHADOWS);
+	       !(vmx_interruptibility(to_vmx(vcpu)) & SHADOWS) && deliverable(to_vmx(vcpu));
 }
 
 void vmx_want_irq_window(struct kvm_vcpu *vcpu)
@@ -189,7 +205,8 @@ void vmx_update_cr8_intercept(struct kvm_vcpu *vcpu, int tpr, int irr)
  */
 bool vmx_nmi_allowed(struct kvm_vcpu *vcpu)
 {
-	return !(vmx_interruptibility(to_vmx(vcpu)) & (GUEST_INTR_STATE_NMI | SHADOWS));
+	return !(vmx_interruptibility(to_vmx(vcpu)) & (GUEST_INTR_STATE_NMI | SHADOWS)) &&
+	       deliverable(to_vmx(vcpu));
 }
 
 bool vmx_get_nmi_mask(struct kvm_vcpu *vcpu)

@@ -24,7 +24,7 @@ MODULE_PARM_DESC(vpid, "tag translations with the vCPU they are of");
 
 bool vmx_unrestricted = true;
 module_param_named(unrestricted_guest, vmx_unrestricted, bool, 0444);
-MODULE_PARM_DESC(unrestricted_guest, "let the processor run real mode; there is no other way yet");
+MODULE_PARM_DESC(unrestricted_guest, "let the processor run real mode, rather than virtual-8086 mode and the emulator");
 
 bool vmx_timer_on = true;
 module_param_named(preemption_timer, vmx_timer_on, bool, 0444);
@@ -45,6 +45,7 @@ static int vm_init(struct kvm *kvm)
 
 static void vm_destroy(struct kvm *kvm)
 {
+	vmx_identity_destroy(kvm);
 }
 
 static int hardware_setup(void)
@@ -80,6 +81,7 @@ static const struct kvm_x86_ops vmx_ops = {
 	.write_tsc		= vmx_write_tsc,
 
 	.prepare_switch		= vmx_prepare_switch,
+	.run_unfit		= vmx_run_unfit,
 	.enter			= vmx_enter,
 	.handle_exit_irqoff	= vmx_handle_exit_irqoff,
 	.handle_exit		= vmx_handle_exit,

@@ -249,6 +249,25 @@ static int set_kernel_gs(struct kvm_vcpu *vcpu, u64 value)
 	return 0;
 }
 
+/* The base of FS or GS, which in real mode may be elsewhere. */
+static bool is_real_base(const struct vcpu_vmx *vmx, const struct vmcs_msr *row)
+{
+	return unlikely(vmx->rm.on) && (row->index == MSR_FS_BASE || row->index == MSR_GS_BASE);
+}
+
+static int seg_of(const struct vmcs_msr *row)
+{
+	return row->index == MSR_FS_BASE ? SEG_FS : SEG_GS;
+}
+
+static void set_real_base(struct vcpu_vmx *vmx, const struct vmcs_msr *row, u64 base)
+{
+	struct vmx_seg s = vmx_real_segment(vmx, seg_of(row));
+
+	s.base = base;
+	vmx_real_set_segment(vmx, seg_of(row), &s);
+}
+
 int vmx_get_msr(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 {
 	const struct vmcs_msr *row = find_row(msr->index);
@@ -256,7 +275,8 @@ int vmx_get_msr(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 	int syscall = find_syscall(msr->index);
 
 	if (row) {
-		msr->data = vmcs_read_any(row->field);
+		msr->data = is_real_base(vmx, row) ? vmx_segment_base(vcpu, seg_of(row)) :
+						     vmcs_read_any(row->field);
 		return 0;
 	}
 	if (syscall >= 0) {
@@ -293,7 +313,10 @@ static int set_vmcs_msr(struct kvm_vcpu *vcpu, const struct x86_msr *msr,
 {
 	if (row->flags & CANONICAL && !x86_is_canonical(vcpu, msr->data))
 		return X86_MSR_INVALID;
-	vmcs_write_any(row->field, row->flags & NARROW ? (u32)msr->data : msr->data);
+	if (is_real_base(to_vmx(vcpu), row))
+		set_real_base(to_vmx(vcpu), row, msr->data);
+	else
+		vmcs_write_any(row->field, row->flags & NARROW ? (u32)msr->data : msr->data);
 	return 0;
 }
 

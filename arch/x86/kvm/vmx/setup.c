@@ -49,10 +49,6 @@ static int check_ept(void)
 		pr_info("the processor's extended page tables lack what is needed\n");
 		return -ENODEV;
 	}
-	if (!vmx_unrestricted) {
-		pr_info("no unrestricted guest, and there is no other way to run real mode yet\n");
-		return -ENODEV;
-	}
 	if (!ept_cap(VMX_EPT_AD_BIT))
 		vmx_ept_ad_on = false;
 	if (vmx_vpid_on && (!(vmx_caps.ept_vpid >> 32 & VMX_VPID_INVVPID_BIT) ||

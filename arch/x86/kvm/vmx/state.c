@@ -5,7 +5,8 @@
  * x86_vcpu holds what the guest believes, the VMCS what the hardware gets. They differ in CR0 (CD
  * and NW, which would make all of the guest's memory uncached; NE, which VMX demands) and in CR4
  * (MCE, since a machine check is the host's; VMXE, which VMX demands). The guest reads them from
- * the read shadows, without an exit; each write of another value exits.
+ * the read shadows, without an exit; each write of another value exits. Without unrestricted guest
+ * they differ in more, and so do the segments in real mode: realmode.c.
  */
 #include <asm/tlbflush.h>
 #include "vmx.h"
@@ -41,15 +42,45 @@ static void put_access_rights(struct vcpu_vmx *vmx, int seg, u32 ar)
 	vmx->cached &= ~(BIT(CACHED_CS_AR) | BIT(CACHED_SS_AR));
 }
 
-void vmx_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *out, int seg)
+struct vmx_seg vmx_read_segment(struct vcpu_vmx *vmx, int seg)
 {
-	u32 ar = access_rights(to_vmx(vcpu), seg);
 	unsigned int i = row(seg);
 
+	return (struct vmx_seg){
+		.base = vmcs_readn_at(GUEST_ES_BASE, i),
+		.limit = vmcs_read32_at(GUEST_ES_LIMIT, i),
+		.ar = access_rights(vmx, seg),
+		.selector = vmcs_read16_at(GUEST_ES_SELECTOR, i),
+	};
+}
+
+void vmx_put_segment(struct vcpu_vmx *vmx, int seg, const struct vmx_seg *s)
+{
+	unsigned int i = row(seg);
+
+	vmcs_writen_at(GUEST_ES_BASE, i, s->base);
+	vmcs_write32_at(GUEST_ES_LIMIT, i, s->limit);
+	vmcs_write16_at(GUEST_ES_SELECTOR, i, s->selector);
+	put_access_rights(vmx, seg, s->ar);
+}
+
+/* Of those that virtual-8086 mode shapes after itself the guest's are elsewhere. */
+static bool in_realmode(const struct vcpu_vmx *vmx, int seg)
+{
+	return unlikely(vmx->rm.on) && seg != SEG_LDTR;
+}
+
+void vmx_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *out, int seg)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	struct vmx_seg s = in_realmode(vmx, seg) ? vmx_real_segment(vmx, seg) :
+						   vmx_read_segment(vmx, seg);
+	u32 ar = s.ar;
+
 	memset(out, 0, sizeof(*out));
-	out->base = vmcs_readn_at(GUEST_ES_BASE, i);
-	out->limit = vmcs_read32_at(GUEST_ES_LIMIT, i);
-	out->selector = vmcs_read16_at(GUEST_ES_SELECTOR, i);
+	out->base = s.base;
+	out->limit = s.limit;
+	out->selector = s.selector;
 	out->type = ar & VMX_AR_TYPE_MASK;
 	out->s = !!(ar & VMX_AR_S_MASK);
 	out->dpl = VMX_AR_DPL(ar);
@@ -88,16 +119,26 @@ static u32 rights_of(const struct kvm_segment *in, int seg)
 
 void vmx_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *in, int seg)
 {
-	unsigned int i = row(seg);
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	const struct vmx_seg s = {
+		.base = in->base,
+		.limit = in->limit,
+		.selector = in->selector,
+		.ar = rights_of(in, seg),
+	};
 
-	vmcs_writen_at(GUEST_ES_BASE, i, in->base);
-	vmcs_write32_at(GUEST_ES_LIMIT, i, in->limit);
-	vmcs_write16_at(GUEST_ES_SELECTOR, i, in->selector);
-	put_access_rights(to_vmx(vcpu), seg, rights_of(in, seg));
+	if (in_realmode(vmx, seg)) {
+		vmx_real_set_segment(vmx, seg, &s);
+		return;
+	}
+	vmx_put_segment(vmx, seg, &s);
+	vmx->x86.unfit = !vmx_unrestricted;
 }
 
 u64 vmx_segment_base(struct kvm_vcpu *vcpu, int seg)
 {
+	if (in_realmode(to_vmx(vcpu), seg))
+		return vmx_real_segment(to_vmx(vcpu), seg).base;
 	return vmcs_readn_at(GUEST_ES_BASE, row(seg));
 }
 
@@ -127,6 +168,28 @@ void vmx_set_dt(struct kvm_vcpu *vcpu, bool idt, const struct kvm_dtable *in)
 	}
 }
 
+/* Without paging, and unless the hardware can do that, CR3 in the VMCS is not the guest's. */
+static bool owns_cr3(const struct vcpu_vmx *vmx)
+{
+	return vmx_unrestricted || vmx->x86.cr0 & X86_CR0_PG;
+}
+
+/*
+ * PE or PG of the guest has changed, which without unrestricted guest decides on the rest: what the
+ * hardware gets of CR3, CR4 and EFER, and who sees CR3.
+ */
+static void put_restricted_mode(struct vcpu_vmx *vmx)
+{
+	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
+	bool owns = owns_cr3(vmx);
+
+	vmx_control_set(vmx, WORD_CPU, CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING,
+			!owns);
+	vmcs_writen(GUEST_CR3, owns ? vmx->x86.cr3 : to_x86_vm(vcpu->kvm)->identity_map_addr);
+	vmx_set_cr4(vcpu, vmx->x86.cr4);
+	vmx_set_efer(vcpu, vmx->x86.efer);
+}
+
 void vmx_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
@@ -134,6 +197,11 @@ void vmx_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 
 	if (!(to_x86_vm(vcpu->kvm)->disabled_quirks & KVM_X86_QUIRK_CD_NW_CLEARED))
 		hw &= ~(X86_CR0_CD | X86_CR0_NW);
+	if (!vmx_unrestricted) {
+		hw = vmx_restricted_cr0(vmx, hw);
+		x86_cr3(vcpu);		/* read it while it is there */
+		vmx_real_switch(vmx, cr0 & X86_CR0_PE);
+	}
 	vmcs_writen(GUEST_CR0, hw);
 	vmcs_writen(CR0_READ_SHADOW, cr0);
 	vmx->x86.cr0 = cr0;
@@ -141,6 +209,8 @@ void vmx_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 	/* Long mode becomes active when paging is turned on with LME set (10.8.5). */
 	if (vmx->x86.efer & EFER_LME && !(cr0 & X86_CR0_PG) != !(vmx->x86.efer & EFER_LMA))
 		vmx_set_efer(vcpu, vmx->x86.efer ^ EFER_LMA);
+	if (!vmx_unrestricted)
+		put_restricted_mode(vmx);
 }
 
 /* The guest writes CR3 without an exit; this is for what writes it on its behalf. */
@@ -149,16 +219,19 @@ void vmx_cr3_changed(struct kvm_vcpu *vcpu)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
 	vmx->x86.regs_avail |= BIT(REG_CACHE_CR3);
-	vmcs_writen(GUEST_CR3, vmx->x86.cr3);
+	if (owns_cr3(vmx))
+		vmcs_writen(GUEST_CR3, vmx->x86.cr3);
 }
 
 void vmx_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
 {
-	unsigned long hw = cr4 | vmx_caps.cr4_fixed0 | (cr4_read_shadow() & X86_CR4_MCE);
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	unsigned long hw = vmx_unrestricted ? cr4 : vmx_restricted_cr4(vmx, cr4);
 
+	hw |= vmx_caps.cr4_fixed0 | (cr4_read_shadow() & X86_CR4_MCE);
 	vmcs_writen(GUEST_CR4, hw);
 	vmcs_writen(CR4_READ_SHADOW, cr4);
-	to_x86(vcpu)->cr4 = cr4;
+	vmx->x86.cr4 = cr4;
 }
 
 /* In long mode a busy TSS has another type than it may have had before (27.3.1.2). */
@@ -175,9 +248,9 @@ void vmx_set_efer(struct kvm_vcpu *vcpu, u64 efer)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
 	vmx->x86.efer = efer;
-	vmcs_write64(GUEST_IA32_EFER, efer);
+	vmcs_write64(GUEST_IA32_EFER, vmx_unrestricted ? efer : vmx_restricted_efer(vmx, efer));
 	vmx_control_set(vmx, WORD_ENTRY, VM_ENTRY_IA32E_MODE, efer & EFER_LMA);
-	if (efer & EFER_LMA)
+	if (efer & EFER_LMA && !vmx->rm.on)
 		fix_tss(vmx);
 }
 
@@ -215,7 +288,8 @@ void vmx_cache_reg(struct kvm_vcpu *vcpu, unsigned int reg)
 		v->regs[GPR_RIP] = vmcs_readn(GUEST_RIP);
 		break;
 	case REG_CACHE_CR3:
-		v->cr3 = vmcs_readn(GUEST_CR3);
+		if (owns_cr3(to_vmx(vcpu)))
+			v->cr3 = vmcs_readn(GUEST_CR3);
 		break;
 	case REG_CACHE_PDPTR:
 		if (x86_is_pae_paging(vcpu))
@@ -228,9 +302,16 @@ void vmx_cache_reg(struct kvm_vcpu *vcpu, unsigned int reg)
 	v->regs_avail |= BIT(reg);
 }
 
+static unsigned long read_rflags(struct vcpu_vmx *vmx)
+{
+	unsigned long hw = vmcs_readn(GUEST_RFLAGS);
+
+	return unlikely(vmx->rm.on) ? vmx_real_rflags(vmx, hw) : hw;
+}
+
 unsigned long vmx_get_rflags(struct kvm_vcpu *vcpu)
 {
-	return VMX_CACHED(to_vmx(vcpu), CACHED_RFLAGS, vmcs_readn(GUEST_RFLAGS));
+	return VMX_CACHED(to_vmx(vcpu), CACHED_RFLAGS, read_rflags(to_vmx(vcpu)));
 }
 
 /*
@@ -241,8 +322,11 @@ void vmx_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
+	if (!vmx_unrestricted && (vmx_get_rflags(vcpu) ^ rflags) & X86_EFLAGS_VM)
+		vmx->x86.unfit = true;
 	vmx_cache_put(vmx, CACHED_RFLAGS, rflags);
-	vmcs_writen(GUEST_RFLAGS, rflags);
+	vmcs_writen(GUEST_RFLAGS,
+		    unlikely(vmx->rm.on) ? vmx_real_set_rflags(vmx, rflags) : rflags);
 	if (rflags & X86_EFLAGS_TF && vmx_get_shadow(vcpu))
 		vmcs_writen(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
 }

@@ -63,9 +63,9 @@ void vmx_control_write(struct vmx_vmcs *vmcs, enum vmx_control word, u32 value)
 #define ALWAYS_INTERCEPTED \
 	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_UD) | BIT(X86_TRAP_MC))
 
-static void update_exceptions(struct vcpu_vmx *vmx)
+void vmx_update_exceptions(struct vcpu_vmx *vmx)
 {
-	u32 exceptions = ALWAYS_INTERCEPTED;
+	u32 exceptions = vmx->rm.on ? ~0U : ALWAYS_INTERCEPTED;
 
 	if (vmx->x86.vcpu.guest_debug & KVM_GUESTDBG_USE_SW_BP)
 		exceptions |= BIT(X86_TRAP_BP);
@@ -101,7 +101,7 @@ void vmx_update_intercepts(struct kvm_vcpu *vcpu)
 				vmx_can(WORD_CPU2, guest_features[i].control) &&
 				(x86_guest_has(vcpu, guest_features[i].features[0]) ||
 				 x86_guest_has(vcpu, guest_features[i].features[1])));
-	update_exceptions(vmx);
+	vmx_update_exceptions(vmx);
 	vmx_msr_bitmap_update(vmx);
 }
 
@@ -207,6 +207,7 @@ void vmx_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 
 	vmx->event = false;
 	vmx->vectoring = 0;
+	vmx_real_reset(vmx);
 	if (!init) {
 		init_controls(vmx);
 		init_tpr(vmx);
@@ -228,7 +229,10 @@ void vmx_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 int vmx_vcpu_create(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	int r = vmx_identity_create(vcpu->kvm);
 
+	if (r)
+		return r;
 	vmx->vmcs.cpu = -1;
 	vmx->vmcs.page = vmx_vmcs_page_alloc();
 	if (!vmx->vmcs.page)

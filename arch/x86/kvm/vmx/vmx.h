@@ -29,6 +29,27 @@ enum vmx_cached {
 /* MSRs that stay in the hardware until the return to user space (msr.c). */
 enum vmx_syscall_msr { SYSCALL_STAR, SYSCALL_LSTAR, SYSCALL_MASK, NR_SYSCALL_MSRS };
 
+/* A segment register as the VMCS has it. */
+struct vmx_seg {
+	u64	base;
+	u32	limit;
+	u32	ar;
+	u16	selector;
+};
+
+/* Real mode in virtual-8086 mode: see realmode.c. */
+struct vmx_real {
+	bool		on;		/* the guest's PE is clear, and unrestricted guest is not there */
+	u8		in_hw;		/* bit per segment: selector and base are in the VMCS */
+	u16		iopl;		/* the guest's, in place */
+	struct {
+		bool	noted;		/* to be delivered by the emulator */
+		u8	vector;
+		u8	insn_length;	/* of the instruction that it returns behind, or 0 */
+	} event;
+	struct vmx_seg	seg[SEG_TR + 1];
+};
+
 struct vcpu_vmx {
 	struct x86_vcpu		x86;		/* first: common code allocates by vcpu_size */
 	struct vmx_vmcs		vmcs;
@@ -49,6 +70,7 @@ struct vcpu_vmx {
 
 	bool			host_saved;	/* the VMCS has this load's host state */
 	bool			event;		/* one is to be injected with the next entry */
+	struct vmx_real		rm;
 	bool			l1d_stale;	/* what the L1 cache holds is not for the guest */
 	u8			entry_tpr;	/* the virtual TPR at the last entry */
 	u8			*vtpr;		/* the TPR in the virtual-APIC page; NULL: no shadow */
@@ -184,6 +206,7 @@ void vmx_vcpu_reset(struct kvm_vcpu *vcpu, bool init);
 void vmx_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct kvm_vcpu *vcpu);
 void vmx_update_intercepts(struct kvm_vcpu *vcpu);
+void vmx_update_exceptions(struct vcpu_vmx *vmx);	/* the exception bitmap */
 void vmx_flush_tlb(struct kvm_vcpu *vcpu, enum x86_flush what, gva_t gva);
 void vmx_flush_pending(struct vcpu_vmx *vmx);
 void vmx_load_root(struct kvm_vcpu *vcpu, hpa_t root, int level);
@@ -195,6 +218,8 @@ void vmx_host_state_save(struct vcpu_vmx *vmx);	/* what this thread has, once a 
 void vmx_host_state_restore(struct vcpu_vmx *vmx);
 
 /* state.c */
+struct vmx_seg vmx_read_segment(struct vcpu_vmx *vmx, int seg);	/* as it is in the VMCS */
+void vmx_put_segment(struct vcpu_vmx *vmx, int seg, const struct vmx_seg *s);
 void vmx_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *out, int seg);
 void vmx_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *in, int seg);
 u64 vmx_segment_base(struct kvm_vcpu *vcpu, int seg);
@@ -210,6 +235,29 @@ void vmx_sync_drs(struct kvm_vcpu *vcpu);
 void vmx_cache_reg(struct kvm_vcpu *vcpu, unsigned int reg);
 unsigned long vmx_get_rflags(struct kvm_vcpu *vcpu);
 void vmx_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
+
+/* realmode.c: nothing of it is called, or does something, with unrestricted guest */
+struct vmx_seg vmx_real_segment(struct vcpu_vmx *vmx, int seg);
+void vmx_real_set_segment(struct vcpu_vmx *vmx, int seg, const struct vmx_seg *s);
+bool vmx_real_fit(const struct vcpu_vmx *vmx);
+void vmx_real_to_hw(struct vcpu_vmx *vmx);
+unsigned long vmx_real_rflags(const struct vcpu_vmx *vmx, unsigned long hw);
+unsigned long vmx_real_set_rflags(struct vcpu_vmx *vmx, unsigned long rflags);
+void vmx_real_switch(struct vcpu_vmx *vmx, bool pe);
+void vmx_real_reset(struct vcpu_vmx *vmx);
+unsigned long vmx_restricted_cr0(struct vcpu_vmx *vmx, unsigned long cr0);
+unsigned long vmx_restricted_cr4(struct vcpu_vmx *vmx, unsigned long cr4);
+u64 vmx_restricted_efer(struct vcpu_vmx *vmx, u64 efer);
+void vmx_real_note_event(struct vcpu_vmx *vmx, u8 vector, u8 insn_length);
+int vmx_real_deliver(struct vcpu_vmx *vmx);
+
+/* unfit.c */
+bool vmx_is_fit(struct vcpu_vmx *vmx);
+int vmx_run_unfit(struct kvm_vcpu *vcpu);
+
+/* identity.c */
+int vmx_identity_create(struct kvm *kvm);
+void vmx_identity_destroy(struct kvm *kvm);
 
 /* msr.c */
 int vmx_get_msr(struct kvm_vcpu *vcpu, struct x86_msr *msr);
