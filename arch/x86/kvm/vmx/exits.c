@@ -348,7 +348,8 @@ static int (*const exit_table[])(struct kvm_vcpu *vcpu) = {
 
 /*
  * VM entry found the VMCS not as it wants it: in the controls or the host's state (VMLAUNCH or
- * VMRESUME failed, 31.4), or in the guest's (an exit with bit 31 set, 27.8).
+ * VMRESUME failed, 31.4), or in the guest's (an exit with bit 31 set, 27.8). User space has set what
+ * is wrong, and may set it right: nothing of ours is. So the log has nothing of it.
  */
 static int entry_failed(struct kvm_vcpu *vcpu)
 {
@@ -356,8 +357,6 @@ static int entry_failed(struct kvm_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 	u32 why = vmx->refused ? vmcs_read32(VM_INSTRUCTION_ERROR) : vmx->exit_reason;
 
-	if (vmx->refused)
-		pr_warn_ratelimited("VM entry of vCPU %d refused, error %u\n", vcpu->id, why);
 	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
 	run->fail_entry.hardware_entry_failure_reason = why;
 	run->fail_entry.cpu = vcpu->cpu;

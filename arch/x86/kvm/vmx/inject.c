@@ -169,6 +169,8 @@ void vmx_set_shadow(struct kvm_vcpu *vcpu, u32 mask)
 	else if (mask & KVM_X86_SHADOW_INT_STI)
 		state |= GUEST_INTR_STATE_STI;
 	put_interruptibility(vmx, state);
+	if (mask)
+		vmx_step_in_shadow(vmx);
 }
 
 /* In protected mode only the hardware can deliver something. */

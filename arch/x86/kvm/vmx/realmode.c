@@ -191,7 +191,7 @@ void vmx_real_reset(struct vcpu_vmx *vmx)
 unsigned long vmx_restricted_cr0(struct vcpu_vmx *vmx, unsigned long cr0)
 {
 	if (!(cr0 & X86_CR0_PE))
-		cr0 &= ~X86_CR0_AM;	/* an alignment check is for level 3, where real mode is not */
+		cr0 &= ~X86_CR0_AM;	/* alignment checks are for level 3; real mode is 0 */
 	return cr0 | X86_CR0_PE | X86_CR0_PG;
 }
 

@@ -106,19 +106,23 @@ static void exit_at_once(struct vcpu_vmx *vmx)
 	vmcs_write32(VMX_PREEMPTION_TIMER_VALUE, 0);
 }
 
-/* A refused entry has left the VMCS as it was. */
+/*
+ * A refused entry has left the VMCS as it was. After a failed one the guest's state is as it was
+ * set; neither has delivered the event.
+ */
 static void after_entry(struct vcpu_vmx *vmx)
 {
 	if (unlikely(vmx->refused)) {
 		vmx->exit_reason = U16_MAX;
 		vmx->cached = 0;
+		vmx_cancel_injection(&vmx->x86.vcpu);
 		return;
 	}
 	vmx->entry.launched = true;
 	state_from_guest(vmx);
 	vmx->exit_reason = vmcs_read32(VM_EXIT_REASON);
 	if (unlikely(vmx->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
-		vmx->event = false;
+		vmx_cancel_injection(&vmx->x86.vcpu);
 	else
 		vmx_requeue_undelivered(vmx);
 }

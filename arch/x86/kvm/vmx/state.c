@@ -316,17 +316,26 @@ unsigned long vmx_get_rflags(struct kvm_vcpu *vcpu)
 
 /*
  * A single step that begins in the shadow of STI or MOV SS is pending behind the next instruction;
- * VM entry wants to be told so (27.3.1.5).
+ * VM entry wants to be told so, unless steps are to be branches (27.3.1.5).
  */
+void vmx_step_in_shadow(struct vcpu_vmx *vmx)
+{
+	bool step = vmx_get_rflags(&vmx->x86.vcpu) & X86_EFLAGS_TF &&
+		    !(vmcs_read64(GUEST_IA32_DEBUGCTL) & DEBUGCTLMSR_BTF);
+
+	vmcs_writen(GUEST_PENDING_DBG_EXCEPTIONS, step ? DR_STEP : 0);
+}
+
 void vmx_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	unsigned long old = vmx_get_rflags(vcpu);
 
-	if (!vmx_unrestricted && (vmx_get_rflags(vcpu) ^ rflags) & X86_EFLAGS_VM)
-		vmx->x86.unfit = true;
+	if ((old ^ rflags) & X86_EFLAGS_VM)
+		vmx->x86.unfit = !vmx_unrestricted;
 	vmx_cache_put(vmx, CACHED_RFLAGS, rflags);
 	vmcs_writen(GUEST_RFLAGS,
 		    unlikely(vmx->rm.on) ? vmx_real_set_rflags(vmx, rflags) : rflags);
-	if (rflags & X86_EFLAGS_TF && vmx_get_shadow(vcpu))
-		vmcs_writen(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
+	if ((old | rflags) & X86_EFLAGS_TF && vmx_get_shadow(vcpu))
+		vmx_step_in_shadow(vmx);
 }

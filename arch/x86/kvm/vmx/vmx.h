@@ -39,7 +39,7 @@ struct vmx_seg {
 
 /* Real mode in virtual-8086 mode: see realmode.c. */
 struct vmx_real {
-	bool		on;		/* the guest's PE is clear, and unrestricted guest is not there */
+	bool		on;		/* PE is clear, and the hardware cannot have it so */
 	u8		in_hw;		/* bit per segment: selector and base are in the VMCS */
 	u16		iopl;		/* the guest's, in place */
 	struct {
@@ -235,6 +235,7 @@ void vmx_sync_drs(struct kvm_vcpu *vcpu);
 void vmx_cache_reg(struct kvm_vcpu *vcpu, unsigned int reg);
 unsigned long vmx_get_rflags(struct kvm_vcpu *vcpu);
 void vmx_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
+void vmx_step_in_shadow(struct vcpu_vmx *vmx);
 
 /* realmode.c: nothing of it is called, or does something, with unrestricted guest */
 struct vmx_seg vmx_real_segment(struct vcpu_vmx *vmx, int seg);

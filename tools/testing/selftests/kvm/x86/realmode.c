@@ -13,7 +13,6 @@
 #define DATA_GPA	0x2000
 #define CR0_PE		1UL
 #define CR0_TS		(1UL << 3)
-#define CR0_CD		(1UL << 30)
 #define CR0_PG		(1UL << 31)
 #define CR4_PAE		(1UL << 5)
 #define FLAG_TF		(1 << 8)
@@ -500,11 +499,10 @@ TEST(protected_mode_with_odd_selectors)
 	struct kvm_sregs s = vcpu_sregs(vcpu);
 	struct kvm_regs r = vcpu_regs(vcpu);
 
-	s.cs.selector = 0x102;
-	s.cs.base = 0x1020;
-	memmove(vm->mem + 0x1020, vm->mem + 0x1000, 0x200);
-	/* Far jumps and the GDT's pointer stay where they were. */
-	memcpy(vm->mem + 0x1000, real_prot16, real_prot16_end - real_prot16);
+	/* Far jumps and the GDT's pointer go to where the code was before. */
+	memcpy(vm->mem + 0x18020, real_prot16, real_prot16_end - real_prot16);
+	s.cs.selector = 0x1802;
+	s.cs.base = 0x18020;
 	s.ss.selector = 0x201;
 	s.ss.base = 0x2010;
 	s.fs.selector = 0x303;
