@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Booting: the image, the boot parameters and the tables go into memory, and the first CPU is
- * set to the kernel's 64-bit entry. The other CPUs wait for the kernel to start them.
+ * set to the kernel's 64-bit entry, or its 16-bit one. The other CPUs wait for the kernel to start
+ * them.
  */
 #include <linux/qemu_fw_cfg.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #define BDA_EBDA_SEGMENT	0x40e
 #define BDA_BASE_MEMORY		0x413	/* KiB */
 
-bool boot_without_acpi;
+bool boot_without_acpi, boot_by_real_mode;
 
 static struct bzimage image;
 static struct boot_layout layout;
@@ -86,24 +87,46 @@ static void make_e820(const struct options *opt, struct e820_map *map)
 			die(VM_SETUP, "the memory map contradicts itself");
 }
 
+/* The image's header as a loader leaves it. */
+static struct setup_header make_header(const struct options *opt)
+{
+	struct setup_header h = image.header;
+
+	h.type_of_loader = LOADER_OTHER;
+	h.cmd_line_ptr = COMMAND_LINE_AT;
+	h.code32_start = layout.kernel;
+	h.ramdisk_image = layout.initrd;
+	h.ramdisk_size = opt->initrd.size;
+	/* What an image brings along for other loaders is not for this one. */
+	h.setup_data = 0;
+	return h;
+}
+
 /* Documentation/x86/zero-page.rst: all zero but this. */
-static void put_parameters(struct vmm *vm, uint64_t rsdp)
+static void put_parameters(struct vmm *vm, uint64_t rsdp, const struct e820_map *map)
 {
 	static struct boot_params params;
+
+	params.hdr = make_header(&vm->opt);
+	params.acpi_rsdp_addr = rsdp;
+	params.e820_entries = map->n;
+	memcpy(params.e820_table, map->entry, map->n * sizeof(map->entry[0]));
+	put(vm, BOOT_PARAMS_AT, &params, sizeof(params));
+}
+
+/* The kernel's 16-bit code makes the parameters by itself, and finds the tables by their marks. */
+static void enter_kernel(struct vmm *vm, uint64_t rsdp)
+{
+	const struct setup_header header = make_header(&vm->opt);
 	struct e820_map map = { };
 
-	params.hdr = image.header;
-	params.hdr.type_of_loader = LOADER_OTHER;
-	params.hdr.cmd_line_ptr = COMMAND_LINE_AT;
-	params.hdr.ramdisk_image = layout.initrd;
-	params.hdr.ramdisk_size = vm->opt.initrd.size;
-	/* What an image brings along for other loaders is not for this one. */
-	params.hdr.setup_data = 0;
-	params.acpi_rsdp_addr = rsdp;
 	make_e820(&vm->opt, &map);
-	params.e820_entries = map.n;
-	memcpy(params.e820_table, map.entry, map.n * sizeof(map.entry[0]));
-	put(vm, BOOT_PARAMS_AT, &params, sizeof(params));
+	if (boot_by_real_mode) {
+		real_mode_load(vm, &image, &header, &map);
+		return;
+	}
+	put_parameters(vm, rsdp, &map);
+	cpu_enter_64(&vm->vcpus[0], layout.entry, BOOT_PARAMS_AT);
 }
 
 /* The tables, and the words in the BIOS' data area by which kernels find the EBDA. */
@@ -154,7 +177,6 @@ void boot_load(struct vmm *vm, struct fw_cfg *fw_cfg)
 	if (layout.initrd)
 		put(vm, layout.initrd, vm->opt.initrd.data, vm->opt.initrd.size);
 	put(vm, COMMAND_LINE_AT, command_line, strlen(command_line) + 1);
-	put_parameters(vm, put_tables(vm));
 	tell_fw_cfg(vm, fw_cfg);
-	cpu_enter_64(&vm->vcpus[0], layout.entry, BOOT_PARAMS_AT);
+	enter_kernel(vm, put_tables(vm));
 }

@@ -4,19 +4,18 @@
 #include <string.h>
 #include "x86/bzimage.h"
 
-#define HEADER_AT	0x1f1
 #define MAGIC		0x53726448	/* "HdrS" */
 #define BOOT_FLAG	0xaa55
 #define SECTOR		512
 #define HIGH_MEMORY	0x100000
 #define PAGE		0x1000
 
-static_assert(sizeof(struct setup_header) == 0x26c - HEADER_AT, "the header's layout");
+static_assert(sizeof(struct setup_header) == 0x26c - BZIMAGE_HEADER_AT, "the header's layout");
 
 /* The header ends where the jump at its beginning leads to (boot.rst, "32-bit Boot Protocol"). */
-static size_t header_size(const uint8_t *file)
+size_t bzimage_header_size(const uint8_t *file)
 {
-	size_t size = 0x202 + file[0x201] - HEADER_AT;
+	size_t size = 0x202 + file[0x201] - BZIMAGE_HEADER_AT;
 
 	return size < sizeof(struct setup_header) ? size : sizeof(struct setup_header);
 }
@@ -74,7 +73,7 @@ const char *bzimage_parse(struct bzimage *image, const uint8_t *file, size_t siz
 	memset(image, 0, sizeof(*image));
 	if (size < 2 * SECTOR)
 		return "is too short for a bzImage";
-	memcpy(&image->header, file + HEADER_AT, header_size(file));
+	memcpy(&image->header, file + BZIMAGE_HEADER_AT, bzimage_header_size(file));
 	wrong = check_version(&image->header);
 	if (!wrong)
 		wrong = check_size(image, size);

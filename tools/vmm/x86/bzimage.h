@@ -26,6 +26,11 @@ struct boot_layout {
 
 #define BOOT_ENTRY_64	0x200	/* from the beginning of the 64-bit kernel */
 
+#define BZIMAGE_HEADER_AT	0x1f1	/* in the file */
+
+/* How much of struct setup_header the file has; at least two sectors of it are there. */
+size_t bzimage_header_size(const uint8_t *file);
+
 /* NULL, or what is wrong with it. */
 const char *bzimage_parse(struct bzimage *image, const uint8_t *file, size_t size);
 

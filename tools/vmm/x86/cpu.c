@@ -233,3 +233,21 @@ void cpu_enter_64(struct vcpu *vcpu, uint64_t rip, uint64_t rsi)
 	vcpu_ioctl(vcpu, KVM_SET_SREGS, "KVM_SET_SREGS", &s);
 	vcpu_ioctl(vcpu, KVM_SET_REGS, "KVM_SET_REGS", &regs);
 }
+
+void cpu_enter_real(struct vcpu *vcpu, uint16_t segment, uint16_t offset, uint16_t sp)
+{
+	struct kvm_regs regs = { .rsp = sp, .rflags = RFLAGS_ONE };
+	struct kvm_sregs s;
+
+	vcpu_ioctl(vcpu, KVM_GET_SREGS, "KVM_GET_SREGS", &s);
+	s.ds.selector = segment;
+	s.ds.base = (uint64_t)segment << 4;
+	s.es = s.ds;
+	s.fs = s.ds;
+	s.gs = s.ds;
+	s.ss = s.ds;
+	s.cs.base = s.ds.base + offset;
+	s.cs.selector = s.cs.base >> 4;
+	vcpu_ioctl(vcpu, KVM_SET_SREGS, "KVM_SET_SREGS", &s);
+	vcpu_ioctl(vcpu, KVM_SET_REGS, "KVM_SET_REGS", &regs);
+}

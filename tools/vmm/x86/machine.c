@@ -57,8 +57,14 @@ static void set_no_acpi(const char *value)
 	boot_without_acpi = true;
 }
 
+static void set_real_mode(const char *value)
+{
+	boot_by_real_mode = true;
+}
+
 const struct arch_option arch_options[] = {
 	{ "--no-acpi", NULL, "MP table and command line in place of ACPI tables", set_no_acpi },
+	{ "--real-mode", NULL, "enter the kernel at its 16-bit entry", set_real_mode },
 	{ "--fw-cfg", "NAME=FILE", "a file for the guest in the fw_cfg device", set_fw_cfg },
 	{ }
 };

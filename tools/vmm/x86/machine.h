@@ -23,7 +23,9 @@
 #define BOOT_PARAMS_AT		0x7000
 #define PAGE_TABLES_AT		0x9000		/* six pages, to 0xf000 */
 #define COMMAND_LINE_AT		0x20000		/* up to 60 KiB */
+#define SETUP_AT		0x10000		/* 16-bit code, heap and stack: 64 KiB */
 #define EBDA_AT			0x9fc00
+#define BIOS_AT			0x9fe00		/* what there is of one */
 #define VIDEO_AT		0xa0000
 #define TABLES_AT		0xe0000		/* RSDP first; the rest of the ACPI tables follow */
 #define TABLES_SIZE		0x10000
@@ -76,6 +78,8 @@ size_t mp_table(uint8_t *to, size_t size, uint64_t at, const struct machine_layo
 /* cpu.c */
 void cpu_setup(struct vcpu *vcpu);
 void cpu_enter_64(struct vcpu *vcpu, uint64_t rip, uint64_t rsi);
+/* The other segments are @segment, too; CS is @offset bytes further, and IP 0. */
+void cpu_enter_real(struct vcpu *vcpu, uint16_t segment, uint16_t offset, uint16_t sp);
 
 /* legacy.c: the ports without which a PC is none. */
 struct bus;
