@@ -938,21 +938,40 @@ static int skip_decoded(struct kvm_vcpu *vcpu, unsigned long linear, bool wide)
 	return EXIT_RESUME;
 }
 
-int x86_insn_skip(struct kvm_vcpu *vcpu)
+/* The hardware has not told the length: it is remembered, or the instruction is decoded. */
+static int skip_unknown(struct kvm_vcpu *vcpu, unsigned long rip)
 {
 	bool wide = x86_is_64bit_code(vcpu);
-	unsigned long rip = x86_rip(vcpu);
 	unsigned long linear = wide ? rip : (u32)(x86_cold(segment_base)(vcpu, SEG_CS) + rip);
+	unsigned int len = insn_length_find(vcpu, linear, wide);
+
+	if (!len)
+		return skip_decoded(vcpu, linear, wide);
+	x86_set_rip(vcpu, wide ? rip + len : (u32)(rip + len));
+	return EXIT_RESUME;
+}
+
+/* What the code segment is like matters only to an IP that leaves the low 4 GiB. */
+static void skip_known(struct kvm_vcpu *vcpu, unsigned long rip, unsigned int len)
+{
+	unsigned long next = rip + len;
+
+	if (unlikely((rip ^ next) >> 32) && !x86_is_64bit_code(vcpu))
+		next = (u32)next;
+	x86_set_rip(vcpu, next);
+}
+
+int x86_insn_skip(struct kvm_vcpu *vcpu)
+{
+	unsigned long rip = x86_rip(vcpu);
 	unsigned int len = x86_op(insn_length)(vcpu);
 	unsigned long rflags;
 	int r;
 
-	if (!len)
-		len = insn_length_find(vcpu, linear, wide);
 	if (len) {
-		x86_set_rip(vcpu, wide ? rip + len : (u32)(rip + len));
+		skip_known(vcpu, rip, len);
 	} else {
-		r = skip_decoded(vcpu, linear, wide);
+		r = skip_unknown(vcpu, rip);
 		if (r != EXIT_RESUME)
 			return r;
 	}

@@ -9,7 +9,7 @@
  *
  * A filter never changes once it is published, and is read in kvm->srcu sections: an access sees
  * the one before the change or the one after it. MSRs that a backend lets the guest touch without
- * an exit are its own to take back, when KVM_REQ_MSR_FILTER has it look at x86_msr_allowed() anew.
+ * an exit are its own to take back, when KVM_REQ_INTERCEPTS has it look at x86_msr_allowed() anew.
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -220,7 +220,7 @@ long x86_vm_set_msr_filter(struct kvm *kvm, struct kvm_arg *arg)
 	old = rcu_dereference_protected(vm->msr_filter, lockdep_is_held(&kvm->lock));
 	rcu_assign_pointer(vm->msr_filter, next);
 	synchronize_srcu_expedited(&kvm->srcu);
-	kvm_request_all(kvm, KVM_REQ_MSR_FILTER);
+	kvm_request_all(kvm, KVM_REQ_INTERCEPTS);
 	free_filter(old);
 	return 0;
 }

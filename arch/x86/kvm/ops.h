@@ -122,8 +122,13 @@ struct kvm_x86_ops {
 	bool	(*has_msr)(u32 index);			/* of those only a backend can tell */
 	bool	(*get_nmi_mask)(struct kvm_vcpu *vcpu);
 	void	(*set_nmi_mask)(struct kvm_vcpu *vcpu, bool masked);
-	void	(*update_intercepts)(struct kvm_vcpu *vcpu);	/* CPUID, exceptions, debug or exit flags, MSR filter changed */
+	void	(*update_intercepts)(struct kvm_vcpu *vcpu);	/* CPUID, exceptions, debug or exit flags, MSR filter, logging changed */
 	void	(*write_tsc)(struct kvm_vcpu *vcpu, u64 offset, u64 ratio);
+	/*
+	 * From now on leave the guest when the host's TSC has reached @tsc, and call lapic_timer_hardware(); 0: no more.
+	 * False: too far away, nothing is armed. NULL: no such timer.
+	 */
+	bool	(*timer_arm)(struct kvm_vcpu *vcpu, u64 tsc);
 	void	(*exit_info)(struct kvm_vcpu *vcpu, struct x86_exit_info *info);
 	/* Was the exit one whose instruction bytes are known to be fetchable? False: re-enter instead of emulating. */
 	bool	(*can_emulate)(struct kvm_vcpu *vcpu, const u8 *bytes, unsigned int n);

@@ -108,7 +108,7 @@ static int req_dirty_ring(struct kvm_vcpu *vcpu)
 	return EXIT_TO_USER;
 }
 
-static int req_msr_filter(struct kvm_vcpu *vcpu)
+static int req_intercepts(struct kvm_vcpu *vcpu)
 {
 	x86_cold(update_intercepts)(vcpu);
 	return EXIT_RESUME;
@@ -136,7 +136,7 @@ static const struct {
 	{ KVM_REQ_IOAPIC_EOI_EXIT,		req_eoi_exit },
 	{ KVM_REQ_REPORT_TPR,			req_report_tpr },
 	{ KVM_REQ_NMI,				req_nmi },
-	{ KVM_REQ_MSR_FILTER,			req_msr_filter },
+	{ KVM_REQ_INTERCEPTS,			req_intercepts },
 	{ KVM_REQ_DIRTY_RING,			req_dirty_ring },
 	{ KVM_REQ_SCAN_IOAPIC,			req_nothing },
 	{ KVM_REQ_OUTSIDE,			req_nothing },
@@ -333,7 +333,10 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 /* The hardware would not have the guest in this state: what was prepared for an entry is for the next round. */
 static int run_unfit(struct kvm_vcpu *vcpu, bool immediate_exit)
 {
-	int r = x86_cold(run_unfit)(vcpu);
+	int r;
+
+	irqchip_timer_to_host(vcpu);	/* it may be long before the hardware runs the guest */
+	r = x86_cold(run_unfit)(vcpu);
 
 	entry_given_up(vcpu);
 	if (immediate_exit)
@@ -415,6 +418,7 @@ static int wait_runnable(struct kvm_vcpu *vcpu)
 	struct x86_vcpu *v = to_x86(vcpu);
 	int r;
 
+	irqchip_timer_to_host(vcpu);
 	if (!x86_vcpu_runnable(vcpu)) {
 		kvm_vcpu_srcu_unlock(vcpu);
 		v->between_insns = true;

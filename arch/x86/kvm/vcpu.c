@@ -109,7 +109,7 @@ void x86_vcpu_created(struct kvm_vcpu *vcpu)
 	kvm_vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);
 	/* A filter that was set meanwhile asked only vCPUs that were there. */
-	kvm_request(vcpu, KVM_REQ_MSR_FILTER);
+	kvm_request(vcpu, KVM_REQ_INTERCEPTS);
 	apic_map_changed(vcpu->kvm);
 	apic_map_update(vcpu->kvm);
 }
@@ -221,6 +221,7 @@ void x86_vcpu_put(struct kvm_vcpu *vcpu)
 	WRITE_ONCE(to_x86(vcpu)->preempted_in_kernel,
 		   READ_ONCE(vcpu->preempted) && !x86_op(get_cpl)(vcpu));
 	pv_steal_put(vcpu);
+	irqchip_timer_to_host(vcpu);
 	x86_op(vcpu_put)(vcpu);
 	x86_tsc_put(vcpu);
 	x86_host_debug_restore(vcpu);

@@ -154,6 +154,7 @@ static struct kvm_arch_ops x86_arch = {
 	.age		= mmu_age,
 	.test_age	= mmu_test_age,
 	.protect_dirty	= mmu_protect_dirty,
+	.sync_dirty	= mmu_sync_dirty,
 
 	.route_set	= irqchip_route_set,
 	.irqchip_in_kernel = irqchip_has_lapic,

@@ -67,7 +67,7 @@ enum x86_seg_index {
 #define KVM_REQ_MMU_RELOAD	(X86_REQ(9) | KVM_REQ_WAIT)	/* the root is obsolete */
 #define KVM_REQ_STEAL_UPDATE	X86_REQ(10)
 #define KVM_REQ_REPORT_TPR	X86_REQ(11)	/* TPR access exit is filled in */
-#define KVM_REQ_MSR_FILTER	X86_REQ(12)
+#define KVM_REQ_INTERCEPTS	X86_REQ(12)	/* what update_intercepts looks at has changed */
 #define KVM_REQ_IOAPIC_EOI_EXIT	X86_REQ(13)	/* split irqchip: user space's IOAPIC must see an EOI */
 #define KVM_REQ_SMI		X86_REQ(14)
 

@@ -110,6 +110,9 @@ int irqchip_take_interrupt(struct kvm_vcpu *vcpu);
 int irqchip_highest_irr(struct kvm_vcpu *vcpu);
 /* Fire timers that are due into IRR (or LVT): before each look for interrupts. */
 void irqchip_deliver_timers(struct kvm_vcpu *vcpu);
+/* The timer is the hrtimer's now: the vCPU will not be in the guest when it is due. */
+void irqchip_timer_to_host(struct kvm_vcpu *vcpu);
+void lapic_timer_hardware(struct kvm_vcpu *vcpu);	/* timer_arm was told so */
 bool irqchip_timer_pending(struct kvm_vcpu *vcpu);	/* something that would unblock the vCPU */
 /* runs on another CPU now: hrtimers follow */
 void irqchip_vcpu_moved(struct kvm_vcpu *vcpu);

@@ -464,6 +464,25 @@ static void base_mode_changed(struct lapic *a, u64 new)
 	kvm_request(a->vcpu, KVM_REQ_EVENT);
 }
 
+/* Do all accesses to the address of reset mean our registers, and need none be reported? */
+static bool is_at_page(const struct lapic *a)
+{
+	const u64 mask = MSR_IA32_APICBASE_BASE | MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE;
+
+	return (lapic_base(a) & mask) == (APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE) &&
+	       !to_x86(a->vcpu)->vapic.report_tpr;
+}
+
+void lapic_place_changed(struct lapic *a)
+{
+	bool no_page = !is_at_page(a);
+
+	if (no_page == a->no_page)
+		return;
+	a->no_page = no_page;
+	mmu_apic_page_hide(a->vcpu->kvm, no_page);
+}
+
 /**
  * lapic_set_base - write IA32_APIC_BASE
  * @vcpu: the vCPU
@@ -495,6 +514,8 @@ int lapic_set_base(struct kvm_vcpu *vcpu, u64 value, bool host)
 	changed = (old ^ value) & (MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE);
 	if (changed & MSR_IA32_APICBASE_ENABLE)
 		x86_cpuid_runtime_update(vcpu);
+	if (v->lapic)
+		lapic_place_changed(v->lapic);
 	if (changed && v->lapic) {
 		base_mode_changed(v->lapic, value);
 		apic_map_update(vcpu->kvm);
@@ -594,6 +615,7 @@ void lapic_reset(struct kvm_vcpu *vcpu, bool init)
 	a->user_vector = -1;
 	v->pv.eoi.armed = false;
 	lapic_recount(a);
+	lapic_place_changed(a);
 	apic_map_changed(vcpu->kvm);
 	apic_map_update(vcpu->kvm);
 }
@@ -632,6 +654,8 @@ void lapic_free(struct kvm_vcpu *vcpu)
 	if (!a)
 		return;
 	lapic_timer_stop(a);
+	if (a->no_page)
+		mmu_apic_page_hide(vcpu->kvm, false);
 	to_x86(vcpu)->lapic = NULL;
 	free_page((unsigned long)a->regs);
 	kfree(a);

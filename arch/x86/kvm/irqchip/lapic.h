@@ -31,12 +31,14 @@ struct lapic_timer {
 	u64		deadline;	/* guest TSC; 0 when disarmed */
 	u32		divide;		/* from TDCR */
 	bool		pending;	/* it has fired; the LVT is yet to be told */
+	bool		in_hardware;	/* and not queued as hrtimer */
 };
 
 struct lapic {
 	struct kvm_vcpu		*vcpu;
 	u8			*regs;		/* one page */
 	bool			sw_enabled;	/* mirrors SPIV bit 8 */
+	bool			no_page;	/* is not where the registers' page of the MMU is */
 	bool			irr_pending;	/* false: IRR is known to be empty */
 	s16			isr_highest;	/* highest vector in service, -1 none */
 	u16			isr_count;
@@ -106,6 +108,7 @@ void lapic_update_ppr(struct lapic *a);
 void lapic_recount(struct lapic *a);
 void lapic_set_version(struct lapic *a);
 void lapic_set_spiv(struct lapic *a, u32 val);
+void lapic_place_changed(struct lapic *a);
 
 /* lapic_timer.c */
 void lapic_timer_init(struct lapic *a);

@@ -8,6 +8,11 @@
  *
  * The timer counts at 1 GHz (a bus clock of one nanosecond), divided as TDCR says. It is pinned to
  * the CPU the vCPU runs on, where its interrupt is an exit already, and follows the vCPU.
+ *
+ * A backend whose hardware has a timer that ends the guest's turn (ops.timer_arm) is given each
+ * expiry when it is set, by the vCPU's thread, and the hrtimer only keeps the time. It is queued
+ * when the vCPU halts, is put away or emulated, and stays so until it has fired or is set anew. So what the
+ * hardware has is always of this CPU's TSC, and of a vCPU that runs.
  */
 #include <linux/math64.h>
 #include <asm/tsc.h>
@@ -45,6 +50,23 @@ static u64 deadline_ns(struct lapic *a)
 	return mul_u64_u64_div_u64(delta, NSEC_PER_MSEC, khz) + 1;
 }
 
+static void timer_came(struct lapic *a)
+{
+	WRITE_ONCE(a->timer.pending, true);
+	kvm_request(a->vcpu, KVM_REQ_EVENT);
+}
+
+/* It has come: when next? Return: whether again. */
+static bool set_next(struct lapic *a)
+{
+	struct lapic_timer *t = &a->timer;
+
+	if (timer_mode(a) != APIC_LVT_TIMER_PERIODIC || !t->period)
+		return false;
+	hrtimer_forward_now(&t->hrtimer, t->period);
+	return true;
+}
+
 static enum hrtimer_restart timer_fires(struct hrtimer *hrtimer)
 {
 	struct lapic_timer *t = container_of(hrtimer, struct lapic_timer, hrtimer);
@@ -58,13 +80,92 @@ static enum hrtimer_restart timer_fires(struct hrtimer *hrtimer)
 			return HRTIMER_RESTART;
 		}
 	}
-	WRITE_ONCE(t->pending, true);
-	kvm_request(a->vcpu, KVM_REQ_EVENT);
+	timer_came(a);
 	kvm_vcpu_kick(a->vcpu);
-	if (timer_mode(a) != APIC_LVT_TIMER_PERIODIC || !t->period)
-		return HRTIMER_NORESTART;
-	hrtimer_forward_now(hrtimer, t->period);
-	return HRTIMER_RESTART;
+	return set_next(a) ? HRTIMER_RESTART : HRTIMER_NORESTART;
+}
+
+/*
+ * In the hardware.
+ */
+static bool arm_hardware(struct lapic *a, u64 ns)
+{
+	u64 tsc;
+
+	if (!x86_cold(timer_arm) || ns > NSEC_PER_SEC * 3600 || to_x86(a->vcpu)->unfit)
+		return false;
+	tsc = rdtsc() + mul_u64_u64_div_u64(ns, tsc_khz, NSEC_PER_MSEC) + 1;
+	a->timer.in_hardware = x86_cold(timer_arm)(a->vcpu, tsc);
+	return a->timer.in_hardware;
+}
+
+static void disarm_hardware(struct lapic *a)
+{
+	x86_cold(timer_arm)(a->vcpu, 0);
+	a->timer.in_hardware = false;
+}
+
+/* How much is left, by the clock that the mode counts. */
+static u64 early_ns(struct lapic *a)
+{
+	s64 left;
+
+	if (mode_is_deadline(a))
+		return deadline_ns(a);
+	left = ktime_to_ns(hrtimer_get_remaining(&a->timer.hrtimer));
+	return max_t(s64, left, 0);
+}
+
+/* The expiry is in the hrtimer, which is not queued. */
+static void start_set(struct lapic *a, u64 ns)
+{
+	if (!arm_hardware(a, ns))
+		hrtimer_start_expires(&a->timer.hrtimer, MODE);
+}
+
+/* Context: the vCPU's thread. */
+void lapic_timer_hardware(struct kvm_vcpu *vcpu)
+{
+	struct lapic *a = to_lapic(vcpu);
+	u64 early;
+
+	if (!a || !a->timer.in_hardware)
+		return;
+	early = early_ns(a);
+	if (!early) {
+		disarm_hardware(a);
+		timer_came(a);
+		if (!set_next(a))
+			return;
+		early = early_ns(a);
+	}
+	start_set(a, early);
+}
+EXPORT_SYMBOL_GPL(lapic_timer_hardware);
+
+/* The vCPU's thread, also with a run queue's lock held. */
+void irqchip_timer_to_host(struct kvm_vcpu *vcpu)
+{
+	struct lapic *a = to_lapic(vcpu);
+
+	if (!a || !a->timer.in_hardware)
+		return;
+	disarm_hardware(a);
+	hrtimer_start_expires(&a->timer.hrtimer, MODE);
+}
+
+/*
+ * Nothing is to come any more. What is due in the hardware, and was not seen yet, has come. Return:
+ * whether there was something.
+ */
+static bool timer_cancel(struct lapic *a)
+{
+	if (!a->timer.in_hardware)
+		return hrtimer_cancel(&a->timer.hrtimer);
+	disarm_hardware(a);
+	if (!early_ns(a))
+		timer_came(a);
+	return true;
 }
 
 void lapic_timer_init(struct lapic *a)
@@ -77,14 +178,15 @@ void lapic_timer_init(struct lapic *a)
 /* Forget the timer and a tick that has not been delivered. */
 void lapic_timer_stop(struct lapic *a)
 {
-	hrtimer_cancel(&a->timer.hrtimer);
+	timer_cancel(a);
 	a->timer.deadline = 0;
 	a->timer.pending = false;
 }
 
 static void start_in(struct lapic *a, u64 ns)
 {
-	hrtimer_start(&a->timer.hrtimer, ktime_add_ns(ktime_get(), ns), MODE);
+	hrtimer_set_expires(&a->timer.hrtimer, ktime_add_ns(ktime_get(), ns));
+	start_set(a, ns);
 }
 
 static u64 count_to_ns(const struct lapic *a, u32 count)
@@ -115,8 +217,7 @@ static void start_deadline(struct lapic *a)
 		start_in(a, ns);
 		return;
 	}
-	a->timer.pending = true;
-	kvm_request(a->vcpu, KVM_REQ_EVENT);
+	timer_came(a);
 }
 
 /* TMICT is written: 0 stops. In TSC-deadline mode the write is ignored (SDM vol 3, 10.5.4.1). */
@@ -124,7 +225,7 @@ void lapic_timer_set_initial(struct lapic *a, u32 count)
 {
 	if (mode_is_deadline(a))
 		return;
-	hrtimer_cancel(&a->timer.hrtimer);
+	timer_cancel(a);
 	lapic_reg_set(a, APIC_TMICT, count);
 	start_counting(a, count);
 }
@@ -175,7 +276,7 @@ void lapic_timer_set_mode(struct lapic *a, u32 old_lvtt, u32 lvtt)
 	} else if ((changed & APIC_LVT_TIMER_PERIODIC) && lapic_reg(a, APIC_TMICT)) {
 		u32 left = div_u64(left_ns(a), a->timer.divide);
 
-		hrtimer_cancel(&a->timer.hrtimer);
+		timer_cancel(a);
 		start_counting(a, left);
 	}
 }
@@ -193,7 +294,7 @@ void lapic_timer_set_divide(struct lapic *a, u32 tdcr)
 	/* The count stays, only its speed changes. */
 	left = lapic_timer_current(a);
 	a->timer.divide = divide;
-	if (hrtimer_cancel(&a->timer.hrtimer) && !mode_is_deadline(a))
+	if (timer_cancel(a) && !mode_is_deadline(a))
 		start_counting(a, left);
 }
 
@@ -213,11 +314,20 @@ void lapic_tscdeadline_set(struct kvm_vcpu *vcpu, u64 tsc)
 
 	if (!a || !mode_is_deadline(a))
 		return;
-	hrtimer_cancel(&a->timer.hrtimer);
+	timer_cancel(a);
 	irqchip_deliver_timers(vcpu);	/* one that has fired is not taken back */
 	WRITE_ONCE(a->timer.deadline, tsc);
 	if (tsc)
 		start_deadline(a);
+}
+
+/* A periodic timer has been with the host while the vCPU was away: it runs now. */
+static void move_to_hardware(struct lapic *a)
+{
+	if (!x86_cold(timer_arm) || to_x86(a->vcpu)->mp_state != KVM_MP_STATE_RUNNABLE)
+		return;
+	if (!a->timer.in_hardware && hrtimer_cancel(&a->timer.hrtimer))
+		start_set(a, early_ns(a));
 }
 
 /*
@@ -233,6 +343,8 @@ void irqchip_deliver_timers(struct kvm_vcpu *vcpu)
 	lapic_timer_deliver(a);
 	if (mode_is_deadline(a))
 		a->timer.deadline = 0;
+	else
+		move_to_hardware(a);
 }
 
 bool irqchip_timer_pending(struct kvm_vcpu *vcpu)

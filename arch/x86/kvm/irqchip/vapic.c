@@ -89,5 +89,7 @@ long vapic_vcpu_report_tpr(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	if (ctl->flags)
 		return -EINVAL;
 	to_x86(vcpu)->vapic.report_tpr = ctl->enabled;
+	if (to_lapic(vcpu))
+		lapic_place_changed(to_lapic(vcpu));
 	return 0;
 }

@@ -119,6 +119,9 @@ static int fault_mmio(struct kvm_vcpu *vcpu, const struct attempt *a)
 {
 	struct kvm *kvm = vcpu->kvm;
 
+	if (apic_page_at(vcpu, a->gfn))
+		return apic_page_map(vcpu, a->gfn, a->f->access) ? EXIT_RESUME :
+								  emulate(vcpu, a->f);
 	mmu_mmio_remember(vcpu, a->f->gva, a->gfn, a->f->access);
 	read_lock(&kvm->mmu_lock);
 	if (tdp_root_usable(to_x86(vcpu)->mmu.root_page)) {
@@ -170,6 +173,7 @@ static int resolve(struct kvm_vcpu *vcpu, struct attempt *a)
 		return r;
 	a->want.host_writable = a->page.writable && !(a->slot->flags & KVM_MEM_READONLY);
 	a->want.logged = kvm_slot_logs_dirty(a->slot);
+	a->want.listed = a->want.logged && READ_ONCE(to_x86_vm(vcpu->kvm)->mmu.lists_writes);
 	a->want.write = write;
 	a->want.device = kvm_pfn_is_device(a->page.pfn);
 	choose_level(vcpu->kvm, a);

@@ -217,7 +217,7 @@ int mmu_vm_init(struct kvm *kvm)
 	INIT_LIST_HEAD(&m->roots);
 	spin_lock_init(&m->roots_lock);
 	atomic64_set(&m->tables, 0);
-	return 0;
+	return apic_page_create(kvm);
 }
 
 /* Nobody else has the VM any more. */
@@ -227,6 +227,7 @@ void mmu_vm_destroy(struct kvm *kvm)
 
 	tdp_roots_invalidate(kvm);
 	WARN_ON_ONCE(!list_empty(&m->roots) || atomic64_read(&m->tables));
+	apic_page_free(kvm);
 }
 
 int mmu_vcpu_create(struct kvm_vcpu *vcpu)

@@ -57,6 +57,11 @@ struct x86_mmu_vm {
 	struct list_head	roots;		/* of the direct MMU; read under mmu_lock and RCU */
 	spinlock_t		roots_lock;	/* changes of roots; innermost */
 	atomic64_t		tables;		/* linked: of all roots together */
+	unsigned int		logging;	/* slots that log; slots_lock */
+	struct page		*apic_page;	/* apic_page.c; NULL: none */
+	unsigned int		apic_hidden;	/* reasons not to map it; mmu_lock */
+	bool			list_writes;	/* vCPUs shall; written under slots_lock */
+	bool			lists_writes;	/* each does; written under slots_lock */
 };
 
 #define MMU_CACHE_SIZE	16
@@ -187,5 +192,17 @@ bool mmu_age(struct kvm *kvm, const struct kvm_gfn_range *range);
 bool mmu_test_age(struct kvm *kvm, const struct kvm_gfn_range *range);
 void mmu_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base,
 			unsigned long mask);
+void mmu_sync_dirty(struct kvm *kvm, const struct kvm_slot *slot);
+
+/* apic_page.c */
+hpa_t mmu_apic_page(struct kvm *kvm);
+void mmu_apic_page_hide(struct kvm *kvm, bool hide);
+
+/* The hardware has listed a write (tdp_dirty.c): it goes to the log. srcu held. */
+void mmu_write_listed(struct kvm_vcpu *vcpu, gpa_t gpa);
+static inline bool mmu_lists_writes(const struct x86_mmu_vm *m)
+{
+	return READ_ONCE(m->list_writes);
+}
 
 #endif /* KVM_X86_MMU_H */

@@ -118,10 +118,25 @@ void mmu_slot_free(struct kvm *kvm, struct kvm_slot *slot)
 	slot->arch = NULL;
 }
 
+static void count_logging(struct kvm *kvm, const struct kvm_slot *old, const struct kvm_slot *new)
+{
+	struct x86_mmu_vm *m = &to_x86_vm(kvm)->mmu;
+	unsigned int before = m->logging;
+
+	lockdep_assert_held(&kvm->slots_lock);
+	m->logging += kvm_slot_logs_dirty(new);
+	m->logging -= kvm_slot_logs_dirty(old);
+	if (!before != !m->logging)
+		tdp_list_writes(kvm, m->logging);
+}
+
 /* Slots that are new or gone have no translations; what the flags change is the log. */
 void mmu_slot_commit(struct kvm *kvm, const struct kvm_slot *old, const struct kvm_slot *new,
 		     enum kvm_slot_change change)
 {
+	count_logging(kvm, old, new);
+	if (apic_page_covers(old) != apic_page_covers(new))
+		mmu_apic_page_hide(kvm, apic_page_covers(new));
 	if (change != SLOT_FLAGS || kvm_slot_logs_dirty(old) == kvm_slot_logs_dirty(new))
 		return;
 	if (kvm_slot_logs_dirty(new))

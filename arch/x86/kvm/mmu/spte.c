@@ -69,7 +69,7 @@ u64 spte_make(const struct spte_want *want)
 		return spte;
 
 	spte |= SPTE_HOST_WRITABLE | SPTE_MMU_WRITABLE;
-	if (!want->logged || want->write)
+	if (!want->logged || want->listed || want->write)
 		spte |= f->write;
 	if (want->write)
 		spte |= f->dirty;
@@ -93,7 +93,8 @@ u64 spte_make_part(u64 huge, int level, unsigned int i)
 
 /*
  * A mapping made smaller but otherwise the same (split into parts) needs none; and hardware never
- * caches what is not present.
+ * caches what is not present. A dirty bit is taken away so that the next write is listed, which a
+ * CPU that has it cached would not do.
  */
 bool spte_needs_flush(u64 spte, u64 next, int level)
 {
@@ -103,5 +104,6 @@ bool spte_needs_flush(u64 spte, u64 next, int level)
 		return false;
 	if (!spte_present(next) || spte_hpa(spte) != spte_hpa(next))
 		return true;
-	return spte_writable(spte) && !spte_writable(next);
+	return spte_writable(spte) &&
+	       (!spte_writable(next) || spte & ~next & spte_format.dirty);
 }

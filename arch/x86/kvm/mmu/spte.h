@@ -60,6 +60,7 @@ struct spte_want {
 	int		level;
 	bool		host_writable;	/* slot and VMM's mapping let the guest write */
 	bool		logged;		/* writable only once the page is marked dirty */
+	bool		listed;		/* logged, and the hardware lists the first write */
 	bool		write;		/* it is about to be written, and has been marked */
 	bool		device;
 };

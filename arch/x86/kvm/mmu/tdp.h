@@ -162,9 +162,18 @@ bool tdp_split(struct tdp_walk *w, struct tdp_entry *e, struct mmu_page *sp);
  */
 bool tdp_zap(struct kvm *kvm, int as_id, gfn_t start, gfn_t end, bool tables, bool may_yield);
 
+/* apic_page.c */
+int apic_page_create(struct kvm *kvm);
+void apic_page_free(struct kvm *kvm);
+bool apic_page_at(struct kvm_vcpu *vcpu, gfn_t gfn);
+bool apic_page_map(struct kvm_vcpu *vcpu, gfn_t gfn, u32 access);
+bool apic_page_covers(const struct kvm_slot *slot);
+
 /* tdp_dirty.c: a slot begins to be logged, or is no longer. Sleep; slots_lock held. */
 void tdp_log_start(struct kvm *kvm, const struct kvm_slot *slot);
 void tdp_log_stop(struct kvm *kvm, const struct kvm_slot *slot);
+/* The first slot begins to be logged, or the last no longer is. slots_lock held. */
+void tdp_list_writes(struct kvm *kvm, bool on);
 
 /*
  * slot.c: the largest level at which @gfn of @slot may be mapped; and at which the VMM maps it now.

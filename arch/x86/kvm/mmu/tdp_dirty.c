@@ -2,11 +2,15 @@
 /*
  * Dirty logging in the direct MMU.
  *
- * The log is kept by write protection, also where the hardware sets dirty bits: a write fault marks
- * the page and makes the one entry writable again, by a cmpxchg without the lock (fault.c). Pages
- * are logged one by one, so a slot that logs gets only 4K mappings. Large ones that are there when
- * logging begins are split: all at once before the guest would trip over them (eager), or each by
- * the write fault that hits it.
+ * The log is kept by write protection: a write fault marks the page and makes the one entry
+ * writable again, by a cmpxchg without the lock (fault.c). Pages are logged one by one, so a slot
+ * that logs gets only 4K mappings. Large ones that are there when logging begins are split: all at
+ * once before the guest would trip over them (eager), or each by the write fault that hits it.
+ *
+ * Hardware that lists the frames whose dirty bit it sets needs no faults (PML; SDM vol 3, 29.3.6):
+ * of a 4K mapping the dirty bit is taken away instead, once every vCPU of the VM makes such a list.
+ * Both ways live side by side: an entry that is write-protected still marks its page by a fault.
+ * Not with dirty rings, whose reserve is made for a few pages between two entries, not for a list.
  *
  * When logging ends, small mappings of memory that the host has in huge pages are taken away: the
  * next fault maps the whole. What is write-protected then stays so until it is written.
@@ -23,6 +27,7 @@ struct protect_walk {
 	gfn_t		base;
 	unsigned long	mask;
 	bool		masked;
+	bool		listed;
 };
 
 /* Is some page of a mapping one of the mask? A large one is protected for any of its pages. */
@@ -36,16 +41,26 @@ static bool wanted(const struct protect_walk *p, const struct tdp_entry *e)
 static enum tdp_next protect_visit(struct tdp_walk *w, struct tdp_entry *e)
 {
 	struct protect_walk *p = container_of(w, struct protect_walk, walk);
+	u64 bit = p->listed && e->level == 1 ? spte_format.dirty : spte_format.write;
 
 	if (!spte_is_leaf(e->old, e->level) || !spte_writable(e->old) || !wanted(p, e))
 		return TDP_ON;
-	return tdp_set(w, e, e->old & ~spte_format.write) ? TDP_ON : TDP_AGAIN;
+	if (!(e->old & bit))
+		return TDP_ON;
+	return tdp_set(w, e, e->old & ~bit) ? TDP_ON : TDP_AGAIN;
+}
+
+static bool writes_are_listed(struct kvm *kvm)
+{
+	return READ_ONCE(to_x86_vm(kvm)->mmu.lists_writes);
 }
 
 /* The caller flushes: several words of the bitmap share one flush. */
 void mmu_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base, unsigned long mask)
 {
-	struct protect_walk p = { .base = base, .mask = mask, .masked = true };
+	struct protect_walk p = {
+		.base = base, .mask = mask, .masked = true, .listed = writes_are_listed(kvm),
+	};
 
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
@@ -58,7 +73,7 @@ void mmu_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base,
 
 static void protect_slot(struct kvm *kvm, const struct kvm_slot *slot)
 {
-	struct protect_walk p = {};
+	struct protect_walk p = { .listed = writes_are_listed(kvm) };
 
 	tdp_walk_init(&p.walk, kvm, slot->base_gfn, slot->base_gfn + slot->npages);
 	p.walk.visit = protect_visit;
@@ -68,6 +83,45 @@ static void protect_slot(struct kvm *kvm, const struct kvm_slot *slot)
 	tdp_walk_settle(&p.walk);
 	write_unlock(&kvm->mmu_lock);
 }
+
+/**
+ * tdp_list_writes - have the hardware list writes, or no longer
+ * @kvm: its VM
+ * @on: a slot logs now, and none did before
+ *
+ * Entries without a dirty bit are no part of the log before every vCPU lists; and none are made
+ * that rely on it once one may not.
+ *
+ * Context: slots_lock held; waits for vCPUs to leave the guest.
+ */
+void tdp_list_writes(struct kvm *kvm, bool on)
+{
+	struct x86_mmu_vm *m = &to_x86_vm(kvm)->mmu;
+
+	if (!mmu_tdp.lists_writes || kvm->dirty_ring_bytes)
+		return;
+	if (!on)
+		WRITE_ONCE(m->lists_writes, false);
+	WRITE_ONCE(m->list_writes, on);
+	kvm_request_all(kvm, KVM_REQ_INTERCEPTS | KVM_REQ_WAIT | KVM_REQ_NO_WAKE);
+	if (on)
+		WRITE_ONCE(m->lists_writes, true);
+}
+
+/* What a vCPU has listed it hands over when it leaves the guest. */
+void mmu_sync_dirty(struct kvm *kvm, const struct kvm_slot *slot)
+{
+	if (writes_are_listed(kvm))
+		kvm_request_all(kvm, KVM_REQ_OUTSIDE);
+}
+
+void mmu_write_listed(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	gfn_t gfn = gpa_to_gfn(gpa);
+
+	kvm_mark_dirty(vcpu->kvm, kvm_vcpu_slot_find(vcpu, gfn), gfn);
+}
+EXPORT_SYMBOL_GPL(mmu_write_listed);
 
 /*
  * Eager splitting: with mmu_lock for read, so that faults go on beside it.

@@ -294,6 +294,16 @@ static int exit_ept_violation(struct kvm_vcpu *vcpu)
 	return mmu_fault(vcpu, &fault);
 }
 
+/* The list is full; it has been collected already. Bit 12 as of a violation (28.2.1). */
+static int exit_pml_full(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	if (vmx_qualification(vmx) & INTR_INFO_UNBLOCK_NMI)
+		vmx_nmi_unblocked(vmx);
+	return EXIT_RESUME;
+}
+
 /* No entry of ours is one. */
 static int exit_ept_misconfig(struct kvm_vcpu *vcpu)
 {
@@ -330,14 +340,16 @@ static int (*const exit_table[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_MONITOR_INSTRUCTION]	= x86_exit_mwait,
 	[EXIT_REASON_PAUSE_INSTRUCTION]		= exit_pause,
 	[EXIT_REASON_TPR_BELOW_THRESHOLD]	= exit_tpr,
+	[EXIT_REASON_APIC_ACCESS]		= vmx_exit_apic_access,
 	[EXIT_REASON_EPT_VIOLATION]		= exit_ept_violation,
 	[EXIT_REASON_EPT_MISCONFIG]		= exit_ept_misconfig,
 	[EXIT_REASON_INVEPT]			= x86_exit_ud,
-	[EXIT_REASON_PREEMPTION_TIMER]		= exit_done,
+	[EXIT_REASON_PREEMPTION_TIMER]		= vmx_exit_timer,
 	[EXIT_REASON_INVVPID]			= x86_exit_ud,
 	[EXIT_REASON_WBINVD]			= x86_exit_wbinvd,
 	[EXIT_REASON_XSETBV]			= x86_exit_xsetbv,
 	[EXIT_REASON_VMFUNC]			= x86_exit_ud,
+	[EXIT_REASON_PML_FULL]			= exit_pml_full,
 };
 
 /* After these the L1 data cache holds nothing that the guest must not see: see l1d.c. */
@@ -377,6 +389,8 @@ int vmx_handle_exit(struct kvm_vcpu *vcpu, enum x86_fastpath fastpath)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	unsigned int reason = vmx_reason(vmx);
 
+	if (unlikely(vmx_control_has(vmx, WORD_CPU2, SECONDARY_EXEC_ENABLE_PML)))
+		vmx_pml_collect(vmx);
 	if (unlikely(vmx->refused || vmx->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return entry_failed(vcpu);
 	if (fastpath != FASTPATH_NONE)

@@ -30,6 +30,14 @@ bool vmx_timer_on = true;
 module_param_named(preemption_timer, vmx_timer_on, bool, 0444);
 MODULE_PARM_DESC(preemption_timer, "leave the guest by a timer of the processor's");
 
+bool vmx_pml_on = true;
+module_param_named(pml, vmx_pml_on, bool, 0444);
+MODULE_PARM_DESC(pml, "let the processor list the pages that a guest writes while they are logged");
+
+bool vmx_flexpriority = true;
+module_param_named(flexpriority, vmx_flexpriority, bool, 0444);
+MODULE_PARM_DESC(flexpriority, "let the processor recognize accesses to the local APIC's registers");
+
 unsigned int vmx_ple_gap = 128;
 module_param_named(ple_gap, vmx_ple_gap, uint, 0444);
 MODULE_PARM_DESC(ple_gap, "cycles between two PAUSEs of one loop at most; 0: do not look for loops");
@@ -79,6 +87,7 @@ static const struct kvm_x86_ops vmx_ops = {
 	.flush_tlb		= vmx_flush_tlb,
 	.load_root		= vmx_load_root,
 	.write_tsc		= vmx_write_tsc,
+	.timer_arm		= vmx_timer_arm,
 
 	.prepare_switch		= vmx_prepare_switch,
 	.run_unfit		= vmx_run_unfit,

@@ -93,20 +93,6 @@ static noinstr void enter_guest(struct vcpu_vmx *vmx)
 }
 
 /*
- * One trip is wanted, and an exit as soon as it is over: by the timer, which ends at once, or by an
- * IPI to ourselves, held back until the guest runs.
- */
-static void exit_at_once(struct vcpu_vmx *vmx)
-{
-	if (!vmx_can(WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER)) {
-		smp_send_reschedule(smp_processor_id());
-		return;
-	}
-	vmx_control_set(vmx, WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER, true);
-	vmcs_write32(VMX_PREEMPTION_TIMER_VALUE, 0);
-}
-
-/*
  * A refused entry has left the VMCS as it was. After a failed one the guest's state is as it was
  * set; neither has delivered the event.
  */
@@ -135,8 +121,8 @@ enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 	host_registers(&vmx->vmcs);
 	if (unlikely(vmx->flush))
 		vmx_flush_pending(vmx);
-	if (unlikely(immediate_exit))
-		exit_at_once(vmx);
+	if (unlikely(immediate_exit || vmx->timer_tsc))
+		vmx_timer_before_entry(vmx, immediate_exit);
 
 	x86_guest_xsave_load(vcpu);
 	vmx_l1d_flush(vmx);
@@ -152,7 +138,7 @@ enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 
 	if (unlikely(immediate_exit))
-		vmx_control_set(vmx, WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER, false);
+		vmx_timer_after_exit(vmx);
 	after_entry(vmx);
 	return FASTPATH_NONE;
 }

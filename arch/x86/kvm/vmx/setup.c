@@ -51,6 +51,8 @@ static int check_ept(void)
 	}
 	if (!ept_cap(VMX_EPT_AD_BIT))
 		vmx_ept_ad_on = false;
+	if (!vmx_ept_ad_on)	/* what is listed is the setting of a dirty bit */
+		vmx_pml_on = false;
 	if (vmx_vpid_on && (!(vmx_caps.ept_vpid >> 32 & VMX_VPID_INVVPID_BIT) ||
 			    !(vmx_caps.ept_vpid >> 32 & (VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT |
 							 VMX_VPID_EXTENT_GLOBAL_CONTEXT_BIT)))) {
@@ -70,6 +72,8 @@ static void configure_mmu(void)
 		.ept		= true,
 		.ept_ad		= vmx_ept_ad_on,
 		.ept_exec_only	= ept_cap(VMX_EPT_EXECUTE_ONLY_BIT),
+		.apic_page	= vmx_flexpriority,
+		.lists_writes	= vmx_pml_on,
 	};
 
 	if (ept_cap(VMX_EPT_PAGE_WALK_5_BIT) && boot_cpu_data.x86_phys_bits > 48)
@@ -125,6 +129,7 @@ int vmx_hardware_setup(void)
 	r = vmx_msr_setup();
 	if (r)
 		goto no_msrs;
+	vmx_apicv_setup();
 	configure_features();
 	configure_tsc();
 	configure_mmu();

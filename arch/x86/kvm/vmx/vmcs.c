@@ -8,7 +8,14 @@
  * windows and the timer belong to the code that needs them (inject.c, run.c).
  */
 #include <linux/gfp.h>
+#include <linux/moduleparam.h>
 #include "vmx.h"
+
+#ifdef KVM_VMCS_COUNT
+unsigned long vmcs_reads, vmcs_writes;
+module_param(vmcs_reads, ulong, 0444);
+module_param(vmcs_writes, ulong, 0444);
+#endif
 
 static unsigned long bad_field;		/* of VMREAD or VMWRITE: the last that failed, and 1 */
 
@@ -101,6 +108,7 @@ void vmx_update_intercepts(struct kvm_vcpu *vcpu)
 				vmx_can(WORD_CPU2, guest_features[i].control) &&
 				(x86_guest_has(vcpu, guest_features[i].features[0]) ||
 				 x86_guest_has(vcpu, guest_features[i].features[1])));
+	vmx_pml_update(vmx);
 	vmx_update_exceptions(vmx);
 	vmx_msr_bitmap_update(vmx);
 }
@@ -135,6 +143,7 @@ static void init_controls(struct vcpu_vmx *vmx)
 	}
 	if (vmx_can(WORD_CPU2, SECONDARY_EXEC_XSAVES))
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
+	vmx_pml_init(vmx);
 }
 
 /*
@@ -154,6 +163,7 @@ static void init_tpr(struct vcpu_vmx *vmx)
 	vmx_control_set(vmx, WORD_CPU, CPU_BASED_TPR_SHADOW, shadow);
 	vmx_control_set(vmx, WORD_CPU, CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING,
 			!shadow);
+	vmx_apicv_init(vmx);
 }
 
 /* Access rights of a segment as power-on and INIT leave it (SDM vol 3, table 10-1). */
@@ -238,15 +248,21 @@ int vmx_vcpu_create(struct kvm_vcpu *vcpu)
 	if (!vmx->vmcs.page)
 		return -ENOMEM;
 	vmx->msr_bitmap = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (!vmx->msr_bitmap) {
-		free_page((unsigned long)vmx->vmcs.page);
-		return -ENOMEM;
-	}
+	if (!vmx->msr_bitmap)
+		goto no_bitmap;
+	if (vmx_pml_create(vmx))
+		goto no_pml;
 	vmx_msr_bitmap_init(vmx);
 	vmx->entry.regs = vmx->x86.regs;
 	vmx->x86.regs_avail = ~0;
 	vmx->vpid = vmx_vpid_get();
 	return 0;
+
+no_pml:
+	free_page((unsigned long)vmx->msr_bitmap);
+no_bitmap:
+	free_page((unsigned long)vmx->vmcs.page);
+	return -ENOMEM;
 }
 
 void vmx_vcpu_destroy(struct kvm_vcpu *vcpu)
@@ -255,6 +271,7 @@ void vmx_vcpu_destroy(struct kvm_vcpu *vcpu)
 
 	vmx_vmcs_forget(&vmx->vmcs);
 	vmx_vpid_put(vmx->vpid);
+	vmx_pml_destroy(vmx);
 	free_page((unsigned long)vmx->msr_bitmap);
 	free_page((unsigned long)vmx->vmcs.page);
 }

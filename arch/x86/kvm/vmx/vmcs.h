@@ -34,6 +34,17 @@ unsigned long vmcs_read_failed(unsigned long field);
 void vmcs_write_failed(unsigned long field, unsigned long value);
 
 /*
+ * A build with KVM_VMCS_COUNT=y in make's environment counts accesses, for a test that says what an
+ * exit may cost: parameters vmcs_reads and vmcs_writes. Not to be trusted with several CPUs.
+ */
+#ifdef KVM_VMCS_COUNT
+extern unsigned long vmcs_reads, vmcs_writes;
+#define vmcs_tally(what)	((void)((what)++))
+#else
+#define vmcs_tally(what)	((void)0)
+#endif
+
+/*
  * Without VMX, VMREAD and VMWRITE fault: then the flags are what they were, and the value is 0. In
  * a reboot that is of no consequence, else the exit path's next look at the vCPU reports it.
  */
@@ -42,6 +53,7 @@ static __always_inline unsigned long vmcs_read_any(unsigned long field)
 	unsigned long value;
 	bool failed;
 
+	vmcs_tally(vmcs_reads);
 	asm volatile("1: vmread %2, %0\n"
 		     "2:\n"
 		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %0)
@@ -54,6 +66,7 @@ static __always_inline void vmcs_write_any(unsigned long field, unsigned long va
 {
 	bool failed;
 
+	vmcs_tally(vmcs_writes);
 	asm volatile("1: vmwrite %[value], %[field]\n"
 		     "2:\n"
 		     _ASM_EXTABLE(1b, 2b)

@@ -72,6 +72,8 @@ struct vcpu_vmx {
 	bool			event;		/* one is to be injected with the next entry */
 	struct vmx_real		rm;
 	bool			l1d_stale;	/* what the L1 cache holds is not for the guest */
+	u64			timer_tsc;	/* leave the guest then; 0: never */
+	u64			*pml;		/* a page: what the hardware lists; NULL: none */
 	u8			entry_tpr;	/* the virtual TPR at the last entry */
 	u8			*vtpr;		/* the TPR in the virtual-APIC page; NULL: no shadow */
 
@@ -176,7 +178,8 @@ static inline u16 vmx_reason(const struct vcpu_vmx *vmx)
 }
 
 /* Parameters, main.c. */
-extern bool vmx_vpid_on, vmx_ept_ad_on, vmx_unrestricted, vmx_timer_on;
+extern bool vmx_vpid_on, vmx_ept_ad_on, vmx_unrestricted, vmx_timer_on, vmx_pml_on;
+extern bool vmx_flexpriority;
 extern unsigned int vmx_ple_gap, vmx_ple_window;
 
 /* setup.c */
@@ -296,6 +299,24 @@ void vmx_handle_exit_irqoff(struct kvm_vcpu *vcpu);
 int vmx_l1d_setup(void);
 void vmx_l1d_unsetup(void);
 void vmx_l1d_flush(struct vcpu_vmx *vmx);	/* before an entry, if it is needed */
+
+/* apicv.c */
+void vmx_apicv_setup(void);
+void vmx_apicv_init(struct vcpu_vmx *vmx);
+int vmx_exit_apic_access(struct kvm_vcpu *vcpu);
+
+/* timer.c */
+bool vmx_timer_arm(struct kvm_vcpu *vcpu, u64 tsc);
+void vmx_timer_before_entry(struct vcpu_vmx *vmx, bool immediate_exit);
+void vmx_timer_after_exit(struct vcpu_vmx *vmx);
+int vmx_exit_timer(struct kvm_vcpu *vcpu);
+
+/* pml.c */
+int vmx_pml_create(struct vcpu_vmx *vmx);
+void vmx_pml_destroy(struct vcpu_vmx *vmx);
+void vmx_pml_init(struct vcpu_vmx *vmx);
+void vmx_pml_update(struct vcpu_vmx *vmx);
+void vmx_pml_collect(struct vcpu_vmx *vmx);
 
 /* exits.c */
 int vmx_handle_exit(struct kvm_vcpu *vcpu, enum x86_fastpath fastpath);
