@@ -94,7 +94,8 @@ static noinstr void enter_guest(struct vcpu_vmx *vmx)
 
 /*
  * A refused entry has left the VMCS as it was. After a failed one the guest's state is as it was
- * set; neither has delivered the event.
+ * set, and the VMCS is not launched (SDM, VMLAUNCH: the launch state changes last); neither has
+ * delivered the event.
  */
 static void after_entry(struct vcpu_vmx *vmx)
 {
@@ -104,13 +105,14 @@ static void after_entry(struct vcpu_vmx *vmx)
 		vmx_cancel_injection(&vmx->x86.vcpu);
 		return;
 	}
-	vmx->entry.launched = true;
 	state_from_guest(vmx);
 	vmx->exit_reason = vmcs_read32(VM_EXIT_REASON);
-	if (unlikely(vmx->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+	if (unlikely(vmx->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
 		vmx_cancel_injection(&vmx->x86.vcpu);
-	else
-		vmx_requeue_undelivered(vmx);
+		return;
+	}
+	vmx->entry.launched = true;
+	vmx_requeue_undelivered(vmx);
 }
 
 enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
