@@ -230,11 +230,18 @@ void x86_host_debug_restore(struct kvm_vcpu *vcpu)
 	set_debugreg(0, 6);
 }
 
+/*
+ * A guest that exits and is entered again, with interrupts off all the time, goes the long way now
+ * and then: the host's interrupts do not depend on the processor's noticing them at the entry.
+ */
+#define MAX_REENTRIES	64
+
 /* Context: irqs off, mode IN_GUEST. */
 static enum x86_fastpath enter_and_exit(struct kvm_vcpu *vcpu, bool immediate_exit)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
 	enum x86_fastpath fastpath;
+	unsigned int n = 0;
 
 	if (immediate_exit)
 		kvm_request(vcpu, KVM_REQ_EVENT);
@@ -245,9 +252,13 @@ static enum x86_fastpath enter_and_exit(struct kvm_vcpu *vcpu, bool immediate_ex
 		load_debug_registers(v);
 
 	guest_time_enter();
-	do {
+	for (;;) {
 		fastpath = x86_op(enter)(vcpu, immediate_exit);
-	} while (fastpath == FASTPATH_REENTER && !kvm_request_pending(vcpu) && !kvm_host_work_pending());
+		if (fastpath != FASTPATH_REENTER || kvm_request_pending(vcpu) ||
+		    kvm_host_work_pending() || n++ == MAX_REENTRIES)
+			break;
+		v->stat.exits++;	/* the last one's count is the caller's */
+	}
 
 	if (unlikely(v->dr_dirty))
 		x86_cold(sync_drs)(vcpu);

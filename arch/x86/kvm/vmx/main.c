@@ -104,6 +104,7 @@ static const struct kvm_x86_ops vmx_ops = {
 	.get_segment		= vmx_get_segment,
 	.set_segment		= vmx_set_segment,
 	.segment_base		= vmx_segment_base,
+	.cs_bits		= vmx_cs_bits,
 	.get_cpl		= vmx_get_cpl,
 	.get_dt			= vmx_get_dt,
 	.set_dt			= vmx_set_dt,

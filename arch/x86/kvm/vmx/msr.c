@@ -69,15 +69,24 @@ static int find_syscall(u32 index)
 	return -1;
 }
 
-/* Preemption off. */
+/* SYSCALL is all that uses the first three, and without EFER.SCE there is none. Preemption off. */
 void vmx_msrs_load(struct vcpu_vmx *vmx)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_SYSCALL_MSRS; i++)
+	for (i = 0; vmx->x86.efer & EFER_SCE && i < NR_SYSCALL_MSRS; i++)
 		x86_user_return_set(syscall_slots[i], vmx->syscall[i], ~0ULL);
 	if (vmx_tsc_aux_slot >= 0)
 		x86_user_return_set(vmx_tsc_aux_slot, vmx->tsc_aux, ~0ULL);
+}
+
+/* What is to be loaded has changed, and may be loaded. */
+void vmx_msrs_changed(struct vcpu_vmx *vmx)
+{
+	preempt_disable();
+	if (vmx->host_saved)
+		vmx_msrs_load(vmx);
+	preempt_enable();
 }
 
 /*
@@ -218,10 +227,7 @@ static int set_syscall(struct kvm_vcpu *vcpu, unsigned int i, u64 value)
 	if (i == SYSCALL_LSTAR && !x86_is_canonical(vcpu, value))
 		return X86_MSR_INVALID;
 	vmx->syscall[i] = i == SYSCALL_MASK ? (u32)value : value;
-	preempt_disable();
-	if (vmx->host_saved)
-		x86_user_return_set(syscall_slots[i], vmx->syscall[i], ~0ULL);
-	preempt_enable();
+	vmx_msrs_changed(vmx);
 	return 0;
 }
 

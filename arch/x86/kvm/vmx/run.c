@@ -12,6 +12,7 @@
 #include <asm/nospec-branch.h>
 #include "vmx.h"
 #include "../guest_context.h"
+#include "../trace.h"
 
 static_assert(GPR_RAX == 0 && GPR_RCX == 1 && GPR_RDX == 2 && GPR_RBX == 3);
 static_assert(GPR_RBP == 5 && GPR_RSI == 6 && GPR_RDI == 7);
@@ -115,6 +116,19 @@ static void after_entry(struct vcpu_vmx *vmx)
 	vmx_requeue_undelivered(vmx);
 }
 
+/*
+ * CPUID takes nothing but the vCPU's registers and its table, and the CPU tells its length: it is
+ * answered here and now, unless somebody watches exits or steps through the guest.
+ */
+static enum x86_fastpath fast_exit(struct kvm_vcpu *vcpu)
+{
+	if (to_vmx(vcpu)->exit_reason != EXIT_REASON_CPUID || unlikely(vcpu->guest_debug) ||
+	    trace_kvm_exit_enabled() || trace_kvm_entry_enabled() ||
+	    unlikely(vmx_get_rflags(vcpu) & X86_EFLAGS_TF))
+		return FASTPATH_NONE;
+	return x86_exit_cpuid(vcpu) == EXIT_RESUME ? FASTPATH_REENTER : FASTPATH_NONE;
+}
+
 enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
@@ -142,7 +156,7 @@ enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 	if (unlikely(immediate_exit))
 		vmx_timer_after_exit(vmx);
 	after_entry(vmx);
-	return FASTPATH_NONE;
+	return fast_exit(vcpu);
 }
 
 /*

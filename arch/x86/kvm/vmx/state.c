@@ -143,6 +143,13 @@ u64 vmx_segment_base(struct kvm_vcpu *vcpu, int seg)
 }
 
 /* The CPL is SS.DPL, but real mode's is 0 whatever stands there. */
+u32 vmx_cs_bits(struct kvm_vcpu *vcpu)
+{
+	u32 ar = access_rights(to_vmx(vcpu), SEG_CS);
+
+	return (ar & VMX_AR_L_MASK ? CS_LONG : 0) | (ar & VMX_AR_DB_MASK ? CS_DEFAULT_32 : 0);
+}
+
 int vmx_get_cpl(struct kvm_vcpu *vcpu)
 {
 	if (!x86_is_protected(vcpu))
@@ -246,8 +253,11 @@ static void fix_tss(struct vcpu_vmx *vmx)
 void vmx_set_efer(struct kvm_vcpu *vcpu, u64 efer)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	bool syscalls = efer & ~vmx->x86.efer & EFER_SCE;
 
 	vmx->x86.efer = efer;
+	if (syscalls)
+		vmx_msrs_changed(vmx);
 	vmcs_write64(GUEST_IA32_EFER, vmx_unrestricted ? efer : vmx_restricted_efer(vmx, efer));
 	vmx_control_set(vmx, WORD_ENTRY, VM_ENTRY_IA32E_MODE, efer & EFER_LMA);
 	if (efer & EFER_LMA && !vmx->rm.on)

@@ -226,6 +226,7 @@ void vmx_put_segment(struct vcpu_vmx *vmx, int seg, const struct vmx_seg *s);
 void vmx_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *out, int seg);
 void vmx_set_segment(struct kvm_vcpu *vcpu, const struct kvm_segment *in, int seg);
 u64 vmx_segment_base(struct kvm_vcpu *vcpu, int seg);
+u32 vmx_cs_bits(struct kvm_vcpu *vcpu);
 int vmx_get_cpl(struct kvm_vcpu *vcpu);
 void vmx_get_dt(struct kvm_vcpu *vcpu, bool idt, struct kvm_dtable *out);
 void vmx_set_dt(struct kvm_vcpu *vcpu, bool idt, const struct kvm_dtable *in);
@@ -272,6 +273,7 @@ void vmx_msr_bitmap_init(struct vcpu_vmx *vmx);
 void vmx_msr_bitmap_update(struct vcpu_vmx *vmx);
 void vmx_msr_reset(struct vcpu_vmx *vmx);
 void vmx_msrs_load(struct vcpu_vmx *vmx);	/* those that stay until the return to user space */
+void vmx_msrs_changed(struct vcpu_vmx *vmx);
 
 /* inject.c */
 void vmx_inject_exception(struct kvm_vcpu *vcpu);
