@@ -8,7 +8,7 @@ rows = int(STATS_records)
 set terminal svg size 860, 22 * rows + 70 font "sans-serif,11" background "white" noenhanced
 set output chart
 set datafile separator "\t"
-set title "Instructions as a part of what the distribution's modules need"
+set title "Instructions as a part of what the kernel's own modules need"
 set xrange [-0.85:1.25]
 set yrange [rows - 0.4:-0.6]
 set xtics 0, 0.2, 1.2 nomirror out

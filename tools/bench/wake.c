@@ -23,11 +23,12 @@
 
 #define VEC_WAKE	0x60
 #define VEC_ANSWER	0x61
-#define TIMER_NS	50000	/* of which the APIC's timer counts each one */
+#define TIMER_TICKS	50000	/* of the TSC; the APIC's timer counts nanoseconds */
 #define MSI_GSI		24
 #define PORT		0x2f8
 
 static uint64_t woken_at;	/* the guest's */
+static uint64_t timer_ns;	/* that make TIMER_TICKS */
 
 GUEST_CODE on_wake(struct trap_frame *f)
 {
@@ -60,17 +61,24 @@ GUEST_CODE guest_timer(void)
 	wrmsr(X2APIC_LVTT, VEC_WAKE);
 	for (i = -WARM_UP; i < REPEATS; i++) {
 		begin = rdtsc();
-		wrmsr(X2APIC_TMICT, TIMER_NS);
+		wrmsr(X2APIC_TMICT, GUEST_ONCE(timer_ns));
 		sti_hlt_cli();
 		if (i >= 0)
-			guest_samples[i] = GUEST_ONCE(woken_at) - begin - TIMER_NS;
+			guest_samples[i] = GUEST_ONCE(woken_at) - begin - TIMER_TICKS;
 	}
 }
 
 static void hlt_timer(void)
 {
-	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_timer);
+	struct vm *vm;
+	int khz;
 
+	vm = vm_new(VM_IRQCHIP);
+	khz = must(ioctl(vcpu_new(vm, 0)->fd, KVM_GET_TSC_KHZ, 0));
+	vm_free(vm);
+	/* The machine's rate is a round one, which its kernel has measured. */
+	timer_ns = TIMER_TICKS * 1000 / ((khz + 500) / 1000);
+	vm = vm_start_with(VM_IRQCHIP, guest_timer);
 	run_to_done(&vm->vcpu[0]);
 	take_guest_samples(vm, REPEATS);
 	vm_free(vm);
