@@ -380,6 +380,7 @@ TEST(single_steps)
 	 */
 	if (distro_modules())
 		skip("the distribution's emulator loses a step");
+	fails_in_bochs("a single step behind an entry ends before its instruction");
 	expect_exit(serve(vm_start(guest_steps)), GUEST_DONE);
 }
 

@@ -71,6 +71,7 @@ TEST(single_step)
 
 	regs.rip = (uintptr_t)debug_start;
 	vcpu_set_regs(&vm->vcpu[0], &regs);
+	fails_in_bochs("the first of several single steps ends before its instruction");
 	set_debug(vm, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP, 0, 0);
 	expect_debug(vm, VEC_DB, debug_second);
 	expect_eq(vm->run->debug.arch.dr6 & 1 << 14, 1 << 14);
