@@ -46,12 +46,21 @@ setup:
 	tools/setup
 
 # The whole way: an emulated machine, our modules in it, and a guest on them, of the distribution's QEMU or (VMM=own) of
-# tools/vmm.
+# tools/vmm. With BACKEND=vmx the machine is Bochs, in which QEMU would take too long: the VMM is tools/vmm.
 VMM	?= qemu
-run: setup
+BACKEND	?= svm
+run: run-$(BACKEND)
+
+run-svm: setup
 	$(MAKE) modules
 	$(if $(filter own,$(VMM)),$(MAKE) -s -C tools/vmm)
 	tools/machine/machine svm tools/machine/jobs/$(if $(filter own,$(VMM)),vmm-guest,boot-guest)
+
+small	= tools/vmm/build/vmm tools/machine/vmm-init tools/machine/faults tools/machine/known-faults
+run-vmx:
+	tools/setup --vmx
+	$(MAKE) -s -C tools/vmm
+	tools/machine/machine vmx $(addprefix --copy ,$(small)) tools/machine/jobs/vmm-guest-small
 
 # The static program tools/vmm/build/vmm.
 vmm:
@@ -67,10 +76,11 @@ check-debug:
 	tools/setup --debug
 	tools/testing/check debug
 
-# What operations cost beside the distribution's modules, counted in instructions; fails where it is too
-# much. See Documentation/performance.md.
+# What operations cost beside the kernel's own modules, counted in instructions, on both machines; fails
+# where it is too much. See Documentation/performance.md.
 bench:
 	tools/setup --bench
+	tools/setup --vmx
 	$(MAKE) modules
 	tools/bench/run
 
@@ -85,6 +95,7 @@ help:
 	@echo 'make                    build kvm.ko, kvm-amd.ko and kvm-intel.ko (those that have sources)'
 	@echo 'make run                boot a guest on them in an emulated machine, and show its console'
 	@echo 'make run VMM=own        the same with our own small VMM, tools/vmm, in place of QEMU'
+	@echo 'make run BACKEND=vmx    the same, ours, on kvm-intel.ko in a machine with an Intel processor'
 	@echo 'make vmm                build that VMM'
 	@echo 'make check              all tests; SUITES="unit boots" runs those alone'
 	@echo 'make check-debug        the tests on a kernel with checkers; builds that kernel first'
@@ -98,4 +109,4 @@ help:
 	@echo 'KDIR=DIR                the kernel headers to build against, now: $(KDIR)'
 	@echo 'V=1                     show the commands;  C=0: without sparse;  W=0: fewer warnings'
 
-.PHONY: all modules setup run vmm check check-debug bench modules_install modules_uninstall clean help $(single)
+.PHONY: all modules setup run run-svm run-vmx vmm check check-debug bench modules_install modules_uninstall clean help $(single)
