@@ -741,6 +741,8 @@ static int done(struct x86_insn *in)
 	int r, step;
 
 	commit(in);
+	if (x86_op(get_shadow)(vcpu) && !in->emu.interrupt_shadow)
+		kvm_request(vcpu, KVM_REQ_EVENT);	/* interrupts held off by it may come now */
 	x86_op(set_shadow)(vcpu, in->emu.interrupt_shadow ? KVM_X86_SHADOW_INT_MOV_SS | KVM_X86_SHADOW_INT_STI : 0);
 	step = traps(vcpu, in->emu.db_pending);
 	r = hand_out(in);	/* a device write goes before a debug exit: it must not be lost */

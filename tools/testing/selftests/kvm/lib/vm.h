@@ -72,6 +72,9 @@ void require_cap(int cap, const char *name);
  */
 int distro_modules(void);
 
+/* Is this an AMD processor, by what a guest's CPUID may say? */
+int is_amd(void);
+
 /* Nothing but the descriptor: no memory, no vCPU. */
 int vm_bare(void);
 

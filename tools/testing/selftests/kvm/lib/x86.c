@@ -279,6 +279,16 @@ struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *list, uint32_t leaf, uint
 	return NULL;
 }
 
+int is_amd(void)
+{
+	struct kvm_cpuid2 *cpuid = supported_cpuid();
+	struct kvm_cpuid_entry2 *leaf = cpuid_find(cpuid, 0, 0);
+	int amd = leaf && leaf->ebx == 0x68747541;	/* "Auth"enticAMD */
+
+	free(cpuid);
+	return amd;
+}
+
 struct one_msr {
 	struct kvm_msrs head;
 	struct kvm_msr_entry entry;

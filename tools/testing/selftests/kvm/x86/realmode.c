@@ -89,6 +89,7 @@ static const struct event_case {
 	uint8_t vector;
 	unsigned int returns_behind;	/* how far from the instruction */
 	uint64_t rax, rcx, cr0, flags;
+	int limit;			/* a segment's, which QEMU's TCG does not look at */
 } event_cases[] = {
 #define CODE(bytes)	.code = (bytes), .len = sizeof(bytes) - 1
 	{ "DIV by 0", CODE("\xf6\xf3"), .vector = VEC_DE },
@@ -99,8 +100,8 @@ static const struct event_case {
 	{ "LLDT", CODE("\x0f\x00\xd0"), .vector = VEC_UD },
 	{ "STR", CODE("\x0f\x00\xc8"), .vector = VEC_UD },
 	{ "FLD1 with TS", CODE("\xd9\xe8"), .vector = 7, .cr0 = CR0_TS },
-	{ "a word at the segment's end", CODE("\xa1\xff\xff"), .vector = VEC_GP },
-	{ "a word at the stack's end", CODE("\x36\xa1\xff\xff"), .vector = VEC_SS },
+	{ "a word at the segment's end", CODE("\xa1\xff\xff"), .vector = VEC_GP, .limit = 1 },
+	{ "a word at the stack's end", CODE("\x36\xa1\xff\xff"), .vector = VEC_SS, .limit = 1 },
 	{ "CR0 with NW but not CD", CODE("\x0f\x22\xc0"), .vector = VEC_GP, .rax = 0x20000010 },
 	{ "an MSR that is not there", CODE("\x0f\x32"), .vector = VEC_GP, .rcx = 0x12345678 },
 	{ "16 bytes", CODE("\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x90"),
@@ -146,7 +147,8 @@ TEST(events_by_the_vector_table)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(event_cases); i++)
-		try_event(vm, &event_cases[i]);
+		if (!(event_cases[i].limit && is_amd()))
+			try_event(vm, &event_cases[i]);
 }
 
 /* IRET from a handler, with flags that it has changed; a table elsewhere; a vector beyond it. */
@@ -425,7 +427,7 @@ REAL_CODE(real_big,
 	  "movw $0x40, %bx\n movw %bx, %es\n"		/* base 0x400, the limit stays */
 	  "addr32 movl $0x1234567, %es:0x300000\n"
 	  "addr32 movl %es:0x300000, %eax\n outl %eax, $0x70\n"
-	  "int $0x21\n sti\n nop\n outb %al, $0x71\n"
+	  "int $0x21\n outb %al, $0x72\n sti\n nop\n nop\n nop\n outb %al, $0x71\n"
 	  "movw $0x300, %cx\n 1: incw %di\n loop 1b\n hlt\n"
 	  GDT_AND_POINTER(real_big));
 
@@ -433,6 +435,7 @@ TEST(big_real_mode)
 {
 	struct vm *vm = START(real_big);
 	struct kvm_sregs s;
+	uint64_t rip;
 
 	expect_eq(taken(vm, 0x70, 4), 0x1234567);
 	expect_eq(*(uint32_t *)(vm->mem + 0x300400), 0x1234567);
@@ -441,6 +444,13 @@ TEST(big_real_mode)
 	expect_eq(s.es.limit, 0xffffffff);
 	expect_eq(s.cr0 & CR0_PE, 0);
 	expect_out(vm, 0x21);
+	expect_out(vm, 0x72);
+	vm->run->request_interrupt_window = 1;
+	expect_exit(vm_run(vm), KVM_EXIT_IRQ_WINDOW_OPEN);
+	rip = vcpu_regs(&vm->vcpu[0]).rip;
+	expect_eq(vm->mem[rip - 1], 0x90);	/* a NOP, not STI */
+	expect_eq(vm->mem[rip], 0x90);
+	vm->run->request_interrupt_window = 0;
 	expect_out(vm, 0x71);
 	interrupt(vm, 0x30);
 	expect_out(vm, 0x30);
@@ -585,7 +595,10 @@ TEST(bad_pdpte)
 	expect_exit(vm_run(vm), KVM_EXIT_SHUTDOWN);
 }
 
-/* PDPTEs are registers: what memory holds later does not matter until CR3 is loaded again. */
+/*
+ * PDPTEs are registers: what memory holds later does not matter until CR3 is loaded again. SVM with
+ * nested paging reads them when it needs them (APM vol 2, 15.25.10).
+ */
 TEST(pdptes_are_kept)
 {
 	struct vm *vm = START(real_unpaged);
@@ -593,6 +606,8 @@ TEST(pdptes_are_kept)
 	struct kvm_sregs2 s;
 
 	REQUIRE_CAP(KVM_CAP_SREGS2);
+	if (is_amd())
+		skip("SVM does not keep PDPTEs");
 	make_pae_tables(vm);
 	expect_out(vm, 0x70);
 	must(ioctl(vcpu->fd, KVM_GET_SREGS2, &s));
