@@ -360,8 +360,8 @@ static int (*const exit_table[])(struct kvm_vcpu *vcpu) = {
 
 /*
  * VM entry found the VMCS not as it wants it: in the controls or the host's state (VMLAUNCH or
- * VMRESUME failed, 31.4), or in the guest's (an exit with bit 31 set, 27.8). User space has set what
- * is wrong, and may set it right: nothing of ours is. So the log has nothing of it.
+ * VMRESUME failed, 31.4), or in the guest's (an exit with bit 31 set, 27.8). User space has set
+ * what is wrong, and may set it right: it is nothing to log.
  */
 static int entry_failed(struct kvm_vcpu *vcpu)
 {

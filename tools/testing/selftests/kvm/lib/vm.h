@@ -75,6 +75,9 @@ int distro_modules(void);
 /* Is this an AMD processor, by what a guest's CPUID may say? */
 int is_amd(void);
 
+/* Does the processor run real mode in a guest by itself? */
+int is_unrestricted(void);
+
 /* Nothing but the descriptor: no memory, no vCPU. */
 int vm_bare(void);
 

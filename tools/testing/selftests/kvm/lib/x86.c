@@ -289,6 +289,16 @@ int is_amd(void)
 	return amd;
 }
 
+int is_unrestricted(void)
+{
+	FILE *f = fopen("/sys/module/kvm_intel/parameters/unrestricted_guest", "r");
+	int c = f ? fgetc(f) : 'Y';
+
+	if (f)
+		fclose(f);
+	return c == 'Y';
+}
+
 struct one_msr {
 	struct kvm_msrs head;
 	struct kvm_msr_entry entry;
