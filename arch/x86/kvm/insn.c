@@ -784,7 +784,7 @@ static int queue_fault(struct x86_insn *in)
 {
 	const struct x86_emu_exception *x = &in->emu.exception;
 
-	/* INT n outside real mode is never a reason to emulate: the CPU delivers it by itself. */
+	/* INT n outside real mode the CPU delivers by itself; in a state that it cannot be entered in, nobody does. */
 	if (x->software)
 		return x86_emulation_failed(in->vcpu);
 	if (x->vector == X86_TRAP_DB) {		/* DR7.GD */
