@@ -207,16 +207,18 @@ void svm_sync_drs(struct kvm_vcpu *vcpu)
 /*
  * All else is read at each exit, or is in the VMCB. PAE's top entries are not: with nested paging
  * the processor reads them from the guest's memory as any others (15.25.10), and MOV CR3 does not
- * exit. What cannot be loaded maps nothing.
+ * exit. Nor does it check them as MOV CR3 would (TCG even sets an accessed bit in them). What
+ * cannot be read maps nothing.
  */
 void svm_cache_reg(struct kvm_vcpu *vcpu, unsigned int reg)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
+	u64 *pdptrs = v->mmu.pdptrs;
 
 	if (KVM_BUG_ON(reg != REG_CACHE_PDPTR, vcpu->kvm))
 		return;
-	if (!mmu_load_pdptrs(vcpu, v->cr3))
-		memset(v->mmu.pdptrs, 0, sizeof(v->mmu.pdptrs));
+	if (kvm_vcpu_read_guest(vcpu, v->cr3 & GENMASK(31, 5), pdptrs, sizeof(v->mmu.pdptrs)))
+		memset(pdptrs, 0, sizeof(v->mmu.pdptrs));
 	v->regs_avail |= BIT(REG_CACHE_PDPTR);
 }
 
