@@ -7,6 +7,7 @@
  * injected event is older than any pending one and goes first; there is never more than one injected.
  */
 #include <linux/kernel.h>
+#include "smm.h"
 #include "x86.h"
 #include "trace.h"
 
@@ -288,6 +289,7 @@ int x86_inject_events(struct kvm_vcpu *vcpu, bool *immediate_exit)
 {
 	struct x86_events *e = events_of(vcpu);
 	bool again;
+	int r;
 
 	collect_nmis(vcpu);
 	again = inject_again(vcpu);
@@ -300,6 +302,11 @@ int x86_inject_events(struct kvm_vcpu *vcpu, bool *immediate_exit)
 	/* User space single-steps and wants no interrupts in between (KVM API, KVM_GUESTDBG_BLOCKIRQ). */
 	if (vcpu->guest_debug & KVM_GUESTDBG_BLOCKIRQ)
 		return 0;
+	if (unlikely(e->smi_pending) && !e->in_smm) {
+		r = smm_take_smi(vcpu, immediate_exit);
+		if (r)
+			return r;
+	}
 	inject_nmi_or_wait(vcpu);
 	inject_irq_or_wait(vcpu);
 	return 0;
@@ -371,6 +378,7 @@ long x86_vcpu_get_events(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	out->nmi.pending = e->nmi_pending;
 	out->nmi.masked = x86_cold(get_nmi_mask)(vcpu);
 	out->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	smm_get_events(vcpu, out);
 	if (to_x86_vm(vcpu->kvm)->triple_fault_event) {
 		out->triple_fault.pending = kvm_request_test(vcpu, KVM_REQ_TRIPLE_FAULT);
 		out->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
@@ -380,7 +388,7 @@ long x86_vcpu_get_events(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 
 #define VCPUEVENT_FLAGS	(KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |	\
 			 KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_PAYLOAD |		\
-			 KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+			 KVM_VCPUEVENT_VALID_TRIPLE_FAULT | KVM_VCPUEVENT_VALID_SMM)
 
 static bool events_valid(struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *in)
 {
@@ -397,7 +405,7 @@ static bool events_valid(struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *in
 	if ((in->exception.injected || (payload && in->exception.pending)) &&
 	    (in->exception.nr > 31 || in->exception.nr == X86_TRAP_NMI))
 		return false;
-	return true;
+	return smm_events_valid(vcpu, in);
 }
 
 static void take_triple_fault(struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *in)
@@ -448,6 +456,7 @@ long x86_vcpu_set_events(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	x86_cold(set_nmi_mask)(vcpu, in->nmi.masked);
 	if (in->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
 		lapic_set_sipi_vector(vcpu, in->sipi_vector);
+	smm_set_events(vcpu, in);
 	take_triple_fault(vcpu, in);
 	kvm_request(vcpu, KVM_REQ_EVENT);
 	return 0;

@@ -39,6 +39,8 @@ struct x86_events {
 	u8		nmi_pending;
 	bool		nmi_injected;
 	bool		smi_pending, in_smm;
+	bool		smi_in_halt;	/* it ended a HLT */
+	bool		smm_inside_nmi;	/* in SMM: NMIs were masked before, and are again behind RSM */
 };
 
 /*
@@ -76,7 +78,7 @@ void x86_inject_nmi(struct kvm_vcpu *vcpu);
  * x86_inject_events - hand the next event to the hardware, open windows for those that must wait
  *
  * Context: vCPU loaded, preemption may be on; called on KVM_REQ_EVENT and before each entry with an injected event.
- * Return: 0; -EBUSY when the entry must be abandoned at once (immediate exit wanted).
+ * Return: 0; -EFAULT when an SMI could not save the state.
  */
 int x86_inject_events(struct kvm_vcpu *vcpu, bool *immediate_exit);
 

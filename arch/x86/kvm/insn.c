@@ -915,6 +915,8 @@ int x86_insn_emulate(struct kvm_vcpu *vcpu, unsigned int flags, gpa_t gpa, gva_t
 	if (outcome == X86_EMU_DONE) {
 		trace_kvm_emulate_insn(emu->rip, x86_cold(segment_base)(vcpu, SEG_CS), emu->insn.bytes,
 				       emu->insn.len, emu->mode, false);
+		if (unlikely(emu->insn.icpt == X86_ICPT_RSM))	/* a register file of its own */
+			return x86_exit_rsm(vcpu);
 		if (flags & INSN_TRAP_UD)
 			return undefined(vcpu, emu);
 		outcome = x86_emu_execute(emu);

@@ -234,7 +234,7 @@ static int set_xss(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 
 static int get_smbase(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 {
-	if (host_only(msr))
+	if (!msr->host && !to_x86(vcpu)->events.in_smm)	/* SDM vol 4, table 2-2 */
 		return X86_MSR_INVALID;
 	msr->data = to_x86(vcpu)->smbase;
 	return 0;
@@ -242,9 +242,23 @@ static int get_smbase(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 
 static int set_smbase(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 {
-	if (host_only(msr))
+	if (host_only(msr) || msr->data >> 32)
 		return X86_MSR_INVALID;
 	to_x86(vcpu)->smbase = msr->data;
+	return 0;
+}
+
+static int get_smi_count(struct kvm_vcpu *vcpu, struct x86_msr *msr)
+{
+	msr->data = to_x86(vcpu)->smi_count;
+	return 0;
+}
+
+static int set_smi_count(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
+{
+	if (host_only(msr))
+		return X86_MSR_INVALID;
+	to_x86(vcpu)->smi_count = msr->data;
 	return 0;
 }
 
@@ -428,7 +442,8 @@ static const struct msr_row rows[] = {
 	ONE(MSR_AMD64_PATCH_LOADER,	get_write_only, set_ignored, false),
 	ONE(MSR_IA32_ARCH_CAPABILITIES,	get_arch_capabilities, set_arch_capabilities, true),
 	ONE(MSR_IA32_XSS,		get_xss, set_xss, false),
-	ONE(MSR_IA32_SMBASE,		get_smbase, set_smbase, false),
+	ONE(MSR_IA32_SMBASE,		get_smbase, set_smbase, true),
+	ONE(MSR_SMI_COUNT,		get_smi_count, set_smi_count, true),
 	ONE(MSR_MTRRcap,		get_mtrr_cap, NULL, false),
 	ROW(MTRRphysBase_MSR(0), MSR_MTRRdefType, get_mtrr, set_mtrr, false),
 	ROW(MSR_IA32_MCG_CAP, MSR_IA32_MCG_CTL,	get_mcg, set_mcg, true),

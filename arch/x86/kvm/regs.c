@@ -25,7 +25,7 @@ static const struct {
 	{ offsetof(struct kvm_regs, rip), GPR_RIP },
 };
 
-static void get_regs(struct kvm_vcpu *vcpu, struct kvm_regs *out)
+void x86_get_regs(struct kvm_vcpu *vcpu, struct kvm_regs *out)
 {
 	unsigned int i;
 
@@ -34,7 +34,7 @@ static void get_regs(struct kvm_vcpu *vcpu, struct kvm_regs *out)
 	out->rflags = x86_rflags(vcpu);
 }
 
-static void set_regs(struct kvm_vcpu *vcpu, const struct kvm_regs *in)
+void x86_set_regs(struct kvm_vcpu *vcpu, const struct kvm_regs *in)
 {
 	unsigned int i;
 
@@ -50,13 +50,13 @@ static void set_regs(struct kvm_vcpu *vcpu, const struct kvm_regs *in)
 
 long x86_vcpu_get_regs(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 {
-	get_regs(vcpu, arg->data);
+	x86_get_regs(vcpu, arg->data);
 	return 0;
 }
 
 long x86_vcpu_set_regs(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 {
-	set_regs(vcpu, arg->data);
+	x86_set_regs(vcpu, arg->data);
 	return 0;
 }
 
@@ -78,7 +78,7 @@ static_assert(offsetof(struct kvm_sregs, apic_base) == offsetof(struct kvm_sregs
 static_assert(offsetof(struct kvm_sregs, cr0) == offsetof(struct kvm_sregs2, cr0));
 
 /* All but the last member, which is the bitmap in one and the PDPTEs in the other. */
-static void get_sregs_common(struct kvm_vcpu *vcpu, struct kvm_sregs *out)
+void x86_get_sregs(struct kvm_vcpu *vcpu, struct kvm_sregs *out)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
 	unsigned int i;
@@ -100,7 +100,7 @@ static void get_sregs(struct kvm_vcpu *vcpu, struct kvm_sregs *out)
 {
 	const struct x86_events *e = &to_x86(vcpu)->events;
 
-	get_sregs_common(vcpu, out);
+	x86_get_sregs(vcpu, out);
 	memset(out->interrupt_bitmap, 0, sizeof(out->interrupt_bitmap));
 	if (e->interrupt.injected && !e->interrupt.soft)
 		__set_bit(e->interrupt.vector, (unsigned long *)out->interrupt_bitmap);
@@ -117,7 +117,7 @@ long x86_vcpu_get_sregs2(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	struct kvm_sregs2 *out = arg->data;
 	struct kvm_sregs common;
 
-	get_sregs_common(vcpu, &common);
+	x86_get_sregs(vcpu, &common);
 	memcpy(out, &common, offsetof(struct kvm_sregs2, flags));
 	if (x86_is_pae_paging(vcpu)) {
 		x86_reg_need(vcpu, REG_CACHE_PDPTR);
@@ -136,7 +136,7 @@ static bool modes_agree(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 	return !(in->efer & EFER_LMA) && !in->cs.l;
 }
 
-static bool sregs_valid(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
+bool x86_sregs_valid(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 {
 	return x86_cr0_valid(in->cr0) && x86_cr4_valid(vcpu, in->cr4) && !(in->cr8 & ~0xfULL) &&
 	       !(in->efer & ~x86_efer_supported) && modes_agree(vcpu, in);
@@ -170,11 +170,11 @@ static void start_at_reset_vector(struct kvm_vcpu *vcpu, const struct kvm_sregs 
 }
 
 /* Returns -EINVAL with nothing changed. The PDPTEs are left to the caller. */
-static int set_sregs_common(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
+int x86_set_sregs(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 {
 	unsigned int i;
 
-	if (!sregs_valid(vcpu, in) || lapic_set_base(vcpu, in->apic_base, true))
+	if (!x86_sregs_valid(vcpu, in) || lapic_set_base(vcpu, in->apic_base, true))
 		return -EINVAL;
 
 	for (i = 0; i < ARRAY_SIZE(segments); i++)
@@ -207,7 +207,7 @@ static void reload_pdptrs(struct kvm_vcpu *vcpu)
 static int set_sregs(struct kvm_vcpu *vcpu, const struct kvm_sregs *in)
 {
 	unsigned int vector;
-	int r = set_sregs_common(vcpu, in);
+	int r = x86_set_sregs(vcpu, in);
 
 	if (r)
 		return r;
@@ -239,7 +239,7 @@ long x86_vcpu_set_sregs2(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	if (pdptrs && !pae)
 		return -EINVAL;
 	memcpy(&common, in, offsetof(struct kvm_sregs2, flags));
-	r = set_sregs_common(vcpu, &common);
+	r = x86_set_sregs(vcpu, &common);
 	if (r)
 		return r;
 	if (pdptrs)
@@ -359,7 +359,7 @@ static noinline void store_regs(struct kvm_vcpu *vcpu, u64 valid)
 	struct kvm_arg arg = { .data = &events };
 
 	if (valid & KVM_SYNC_X86_REGS)
-		get_regs(vcpu, &s->regs);
+		x86_get_regs(vcpu, &s->regs);
 	if (valid & KVM_SYNC_X86_SREGS)
 		get_sregs(vcpu, &s->sregs);
 	if (valid & KVM_SYNC_X86_EVENTS) {
@@ -411,7 +411,7 @@ static noinline int load_regs(struct kvm_vcpu *vcpu, u64 dirty)
 
 	if (dirty & KVM_SYNC_X86_REGS) {
 		copy_once(&regs, &vcpu->run->s.regs.regs, sizeof(regs));
-		set_regs(vcpu, &regs);
+		x86_set_regs(vcpu, &regs);
 	}
 	if (dirty & KVM_SYNC_X86_SREGS && load_sregs(vcpu))
 		return -EINVAL;

@@ -19,6 +19,7 @@
 #include <kvm/host_work.h>
 #include <kvm/trace.h>
 #include "guest_context.h"
+#include "smm.h"
 #include "trace.h"
 #include "vm.h"
 #include "x86.h"
@@ -99,6 +100,12 @@ static int req_nmi(struct kvm_vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
+static int req_smi(struct kvm_vcpu *vcpu)
+{
+	smm_smi_came(vcpu);
+	return EXIT_RESUME;
+}
+
 static int req_dirty_ring(struct kvm_vcpu *vcpu)
 {
 	if (!kvm_dirty_ring_full(vcpu))
@@ -137,6 +144,7 @@ static const struct {
 	{ KVM_REQ_REPORT_TPR,			req_report_tpr },
 	{ KVM_REQ_NMI,				req_nmi },
 	{ KVM_REQ_INTERCEPTS,			req_intercepts },
+	{ KVM_REQ_SMI,				req_smi },
 	{ KVM_REQ_DIRTY_RING,			req_dirty_ring },
 	{ KVM_REQ_SCAN_IOAPIC,			req_nothing },
 	{ KVM_REQ_OUTSIDE,			req_nothing },
@@ -390,7 +398,7 @@ static bool has_events(struct kvm_vcpu *vcpu)
 
 	if (e->exception.pending || e->exception.injected || kvm_request_test(vcpu, KVM_REQ_TRIPLE_FAULT))
 		return true;
-	if (v->pv.unhalted)
+	if (v->pv.unhalted || smm_smi_waits(vcpu))
 		return true;
 	if ((e->nmi_pending || atomic_read(&e->nmi_queued)) && x86_op(nmi_allowed)(vcpu))
 		return true;
@@ -419,7 +427,7 @@ bool x86_vcpu_wanted(struct kvm_vcpu *vcpu)
 	struct x86_vcpu *v = to_x86(vcpu);
 
 	return READ_ONCE(v->pv.unhalted) || kvm_request_test(vcpu, KVM_REQ_NMI) ||
-	       kvm_request_test(vcpu, KVM_REQ_EVENT);
+	       kvm_request_test(vcpu, KVM_REQ_SMI) || kvm_request_test(vcpu, KVM_REQ_EVENT);
 }
 
 /* Not to be run now: sleep until something comes, then find out what it was. */
@@ -447,6 +455,7 @@ static int wait_runnable(struct kvm_vcpu *vcpu)
 	}
 	if (v->mp_state == KVM_MP_STATE_HALTED && has_events(vcpu)) {
 		v->pv.unhalted = false;
+		v->events.smi_in_halt = smm_smi_waits(vcpu);
 		WRITE_ONCE(v->mp_state, KVM_MP_STATE_RUNNABLE);
 		/* Inject now. An open window would cost an exit, and the guest may be ahead of it with a CLI. */
 		kvm_request(vcpu, KVM_REQ_EVENT);
@@ -555,7 +564,7 @@ static void give_to_run(struct kvm_vcpu *vcpu)
 	run->if_flag = !!(x86_rflags(vcpu) & X86_EFLAGS_IF);
 	run->cr8 = x86_get_cr8(vcpu);
 	run->apic_base = to_x86(vcpu)->apic_base;
-	run->flags = 0;
+	run->flags = to_x86(vcpu)->events.in_smm ? KVM_RUN_X86_SMM : 0;
 	run->ready_for_interrupt_injection = ready_for_interrupt(vcpu);
 	x86_sync_regs_store(vcpu);
 }

@@ -329,6 +329,23 @@ TRACE_EVENT(kvm_apic_accept_irq,
 		  __print_symbolic(__entry->dm >> 8 & 7, kvm_delivery_names), __entry->tm ? "level" : "edge")
 );
 
+TRACE_EVENT(kvm_enter_smm,
+	TP_PROTO(unsigned int vcpu_id, u64 smbase, bool entering),
+	TP_ARGS(vcpu_id, smbase, entering),
+	TP_STRUCT__entry(
+		__field(unsigned int, vcpu_id)
+		__field(u64, smbase)
+		__field(bool, entering)
+	),
+	TP_fast_assign(
+		__entry->vcpu_id = vcpu_id;
+		__entry->smbase = smbase;
+		__entry->entering = entering;
+	),
+	TP_printk("vcpu %u: %s SMM, smbase 0x%llx", __entry->vcpu_id,
+		  __entry->entering ? "entering" : "leaving", __entry->smbase)
+);
+
 TRACE_EVENT(kvm_eoi,
 	TP_PROTO(unsigned int apicid, int vector),
 	TP_ARGS(apicid, vector),

@@ -5,6 +5,7 @@
 #include <linux/nospec.h>
 #include <asm/nospec-branch.h>
 #include "attr.h"
+#include "smm.h"
 #include "x86.h"
 #include "vm.h"
 #include "io.h"
@@ -161,7 +162,7 @@ static void reset_events(struct kvm_vcpu *vcpu)
 
 	atomic_set(&e->nmi_queued, 0);
 	e->nmi_pending = 0;
-	e->smi_pending = false;
+	smm_reset(vcpu);
 	x86_clear_injected(vcpu);
 	e->exception.pending = false;
 }
@@ -178,6 +179,7 @@ void x86_vcpu_reset(struct kvm_vcpu *vcpu, bool init)
 	v->cr2 = 0;
 	if (!init) {
 		v->smbase = 0x30000;
+		v->smi_count = 0;
 		x86_msr_reset(vcpu, init);
 		x86_fpu_reset(vcpu, init);
 		pv_vcpu_reset(vcpu);
@@ -267,12 +269,17 @@ static long set_mp_state(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	const struct kvm_mp_state *mp = arg->data;
 	struct x86_vcpu *v = to_x86(vcpu);
 
+	smm_collect(vcpu);
 	switch (mp->mp_state) {
 	case KVM_MP_STATE_RUNNABLE:
 		break;
-	case KVM_MP_STATE_UNINITIALIZED:
 	case KVM_MP_STATE_INIT_RECEIVED:
 	case KVM_MP_STATE_SIPI_RECEIVED:
+		/* An INIT waits for RSM; and who waits for a SIPI takes no SMI. */
+		if (v->events.in_smm || v->events.smi_pending)
+			return -EINVAL;
+		fallthrough;
+	case KVM_MP_STATE_UNINITIALIZED:
 	case KVM_MP_STATE_HALTED:
 		if (!v->lapic)		/* user space keeps these states itself then (KVM API 4.38) */
 			return -EINVAL;
@@ -307,6 +314,7 @@ static const struct kvm_ioctl vcpu_ioctls[] = {
 	KVM_VCPU_IOCTL(KVM_SET_VCPU_EVENTS,	ARG_IN,		LOCK_VCPU,	x86_vcpu_set_events),
 	KVM_VCPU_IOCTL(KVM_INTERRUPT,		ARG_IN,		LOCK_VCPU,	x86_vcpu_interrupt),
 	KVM_VCPU_IOCTL(KVM_NMI,			ARG_ANY,	LOCK_VCPU,	x86_vcpu_nmi),
+	KVM_VCPU_IOCTL(KVM_SMI,			ARG_ANY,	LOCK_VCPU,	smm_vcpu_smi),
 	KVM_VCPU_IOCTL(KVM_GET_MP_STATE,	ARG_OUT,	LOCK_VCPU,	get_mp_state),
 	KVM_VCPU_IOCTL(KVM_SET_MP_STATE,	ARG_IN,		LOCK_VCPU,	set_mp_state),
 	KVM_VCPU_IOCTL(KVM_ENABLE_CAP,		ARG_IN,		LOCK_VCPU,	x86_vcpu_enable_cap),

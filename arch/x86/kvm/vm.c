@@ -121,7 +121,7 @@ static struct kvm_arch_ops x86_arch = {
 	.vm_size	= sizeof(struct x86_vm),
 	.max_vcpus	= X86_MAX_VCPUS,
 	.max_vcpu_ids	= X86_MAX_VCPU_IDS,
-	.address_spaces	= 1,		/* 2 when SMM is there */
+	.address_spaces	= KVM_ADDRESS_SPACES,	/* the second is for SMM */
 	.slot_flags	= KVM_MEM_READONLY,
 
 	.suspend	= x86_tsc_suspend,

@@ -69,7 +69,7 @@ enum x86_seg_index {
 #define KVM_REQ_REPORT_TPR	X86_REQ(11)	/* TPR access exit is filled in */
 #define KVM_REQ_INTERCEPTS	X86_REQ(12)	/* what update_intercepts looks at has changed */
 #define KVM_REQ_IOAPIC_EOI_EXIT	X86_REQ(13)	/* split irqchip: user space's IOAPIC must see an EOI */
-#define KVM_REQ_SMI		X86_REQ(14)
+#define KVM_REQ_SMI		X86_REQ(14)	/* an SMI has come */
 
 struct x86_msr_filter;
 
@@ -129,6 +129,7 @@ struct x86_vcpu {
 	u64			arch_capabilities;
 	u64			microcode_version;
 	u64			smbase;
+	u64			smi_count;
 	u64			mcg_cap, mcg_status, mcg_ctl, mcg_ext_ctl, *mce_banks;
 	u64			mtrr[40];	/* msr.c: stored for the guest, memory type is the host's */
 	unsigned long		cr4_guest_reserved;	/* bits of CR4 that this guest's CPUID does not have */
@@ -384,6 +385,13 @@ int x86_cap_xsave2(struct kvm *kvm);
 	 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP |			\
 	 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | KVM_GUESTDBG_BLOCKIRQ)
 
+/* All registers at once (regs.c). set_sregs: -EINVAL and nothing changed; PDPTEs are the caller's. */
+void x86_get_regs(struct kvm_vcpu *vcpu, struct kvm_regs *out);
+void x86_set_regs(struct kvm_vcpu *vcpu, const struct kvm_regs *in);
+void x86_get_sregs(struct kvm_vcpu *vcpu, struct kvm_sregs *out);
+int x86_set_sregs(struct kvm_vcpu *vcpu, const struct kvm_sregs *in);
+bool x86_sregs_valid(struct kvm_vcpu *vcpu, const struct kvm_sregs *in);
+
 /* REGS, SREGS, SREGS2, DEBUGREGS, TRANSLATE, GUEST_DEBUG, SYNC_REGS (regs.c). */
 long x86_vcpu_get_regs(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 long x86_vcpu_set_regs(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
@@ -431,6 +439,7 @@ int x86_exit_rdpmc(struct kvm_vcpu *vcpu);
 int x86_exit_wbinvd(struct kvm_vcpu *vcpu);
 int x86_exit_as_nop(struct kvm_vcpu *vcpu);	/* INVD */
 int x86_exit_mwait(struct kvm_vcpu *vcpu);	/* MONITOR, MWAIT */
+int x86_exit_rsm(struct kvm_vcpu *vcpu);		/* smm.c */
 int x86_exit_ud(struct kvm_vcpu *vcpu);		/* the instruction does not exist for this guest */
 int x86_exit_internal_error(struct kvm_vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data);
 

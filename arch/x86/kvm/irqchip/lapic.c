@@ -11,6 +11,7 @@
  */
 #include "ioapic.h"
 #include "lapic.h"
+#include "../smm.h"
 
 /* Version 0x14: an integrated xAPIC with ESR and, by its entry count, no LVT CMCI. */
 #define LAPIC_VERSION		0x14
@@ -138,7 +139,7 @@ static int accept_sipi(struct lapic *a, const struct apic_message *msg)
  * @a: the LAPIC
  * @msg: the message
  *
- * Context: any but NMI. SMI is not implemented and is dropped.
+ * Context: any but NMI.
  * Return: 1 accepted, 0 the same vector was waiting already, -1 not accepted.
  */
 int lapic_accept(struct lapic *a, const struct apic_message *msg)
@@ -155,6 +156,9 @@ int lapic_accept(struct lapic *a, const struct apic_message *msg)
 		return r;
 	case APIC_DM_NMI:
 		x86_inject_nmi(a->vcpu);
+		return 1;
+	case APIC_DM_SMI:
+		smm_send_smi(a->vcpu);
 		return 1;
 	case APIC_DM_INIT:
 		return accept_init(a, msg);
@@ -372,7 +376,19 @@ bool lapic_init_sipi_pending(struct kvm_vcpu *vcpu)
 {
 	struct lapic *a = to_lapic(vcpu);
 
-	return a && READ_ONCE(a->init_sipi);
+	return a && READ_ONCE(a->init_sipi) && !to_x86(vcpu)->events.in_smm;
+}
+
+/* An INIT that has come and not been taken, as KVM_GET/SET_VCPU_EVENTS show it. */
+bool lapic_init_latched(struct kvm_vcpu *vcpu)
+{
+	return to_lapic(vcpu) && test_bit(LAPIC_INIT_PENDING, &to_lapic(vcpu)->init_sipi);
+}
+
+void lapic_latch_init(struct kvm_vcpu *vcpu, bool latched)
+{
+	if (to_lapic(vcpu))
+		assign_bit(LAPIC_INIT_PENDING, &to_lapic(vcpu)->init_sipi, latched);
 }
 
 /* Begin at VV00:0000 in real mode (SDM vol 3, 8.4.3). */
@@ -400,7 +416,7 @@ int lapic_accept_init_sipi(struct kvm_vcpu *vcpu)
 	struct x86_vcpu *v = to_x86(vcpu);
 	struct lapic *a = v->lapic;
 
-	if (!lapic_init_sipi_pending(vcpu))
+	if (!a || !READ_ONCE(a->init_sipi))
 		return 0;
 	if (v->events.in_smm) {
 		clear_bit(LAPIC_SIPI_PENDING, &a->init_sipi);
