@@ -46,6 +46,7 @@ WALK(what_needs_nothing, .options = VM_IRQCHIP, .cannot_fail = 1)
 	must(ioctl(s->vcpu->fd, KVM_GET_TSC_KHZ, 0));
 	must(ioctl(s->vcpu->fd, KVM_SET_TSC_KHZ, ioctl(s->vcpu->fd, KVM_GET_TSC_KHZ, 0)));
 	must(ioctl(s->vcpu->fd, KVM_NMI, 0));
+	must(ioctl(s->vcpu->fd, KVM_SMI, 0));
 	return 0;
 }
 

@@ -304,6 +304,44 @@ static void expect_ports(struct scene *s __attribute__((unused)))
 
 RUN(ports, .guest = guest_ports, .done = expect_ports)
 
+/*
+ * An SMI and its RSM: the registers travel through memory that is not there yet, by tables that are
+ * not there yet. The SMI is taken once, and the guest goes on where it was.
+ */
+#define SMRAM_GPA	0x20000000UL
+#define MSR_SMBASE	0x9e
+
+static uint32_t smis;
+REAL_CODE(counting_handler, "addr32 incl smis\n rsm");
+
+GUEST_LOOP(guest_smi)
+{
+	uint32_t before = GUEST_ONCE(smis);
+
+	apic_write(APIC_ICR2, 0);
+	apic_write(APIC_ICR, 2 << 8);
+	guest_expect_eq(GUEST_ONCE(smis), before + 1);
+}
+
+static void add_smram(struct scene *s)
+{
+	memory = anon_memory(SZ_64K);
+	memcpy(memory + 0x8000, counting_handler, counting_handler_end - counting_handler);
+	must(vm_set_slot(s->vm->fd, 1 << 16, 0, 0, LOW_MEM_SIZE, s->vm->mem));
+	must(vm_set_slot(s->vm->fd, 1 << 16 | SLOT, 0, SMRAM_GPA, SZ_64K, memory));
+	expect_eq(vcpu_set_msr(s->vcpu, MSR_SMBASE, SMRAM_GPA), 1);
+}
+
+static void smram_away(struct scene *s)
+{
+	must(madvise(memory + 0xf000, SZ_4K, MADV_DONTNEED));
+	must(vm_set_slot(s->vm->fd, 1 << 16 | SLOT, 0, SMRAM_GPA, 0, memory));
+	must(vm_set_slot(s->vm->fd, 1 << 16 | SLOT, 0, SMRAM_GPA, SZ_64K, memory));
+}
+
+RUN(smi_and_rsm, .options = VM_IRQCHIP, .guest = guest_smi, .prepare = add_smram,
+    .done = smram_away)
+
 /* A write to a read-only slot is the VMM's, and a read is none of its business. */
 static void read_only_slot(struct scene *s)
 {

@@ -74,7 +74,7 @@ static int one_in(struct fuzzer *f, unsigned int n)
 }
 
 static const uint32_t msr_numbers[] = {
-	0x10, 0x1b, 0x3a, 0x3b, 0x48, 0x49, 0x8b, 0x174, 0x179, 0x17a, 0x17b, 0x1a0, 0x1d9, 0x200,
+	0x10, 0x1b, 0x3a, 0x3b, 0x34, 0x48, 0x49, 0x8b, 0x9e, 0x174, 0x179, 0x17a, 0x17b, 0x1a0, 0x1d9, 0x200,
 	0x250, 0x277, 0x2ff, 0x400, 0x401, 0x6e0, 0x808, 0x80b, 0x80d, 0x830, 0x838, 0x83f, 0xda0,
 	0x4b564d00, 0x4b564d01, 0x4b564d02, 0x4b564d03, 0x4b564d04, 0x4b564d05, 0x4b564d06, 0x11,
 	0x12, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000100, 0xc0000102, 0xc0000103, 0xc0000104,
@@ -147,6 +147,14 @@ static void fill_small(struct fuzzer *f, unsigned int bytes)
 		words[i] = one_in(f, 6) ? spicy(f) : rnd(f) % 3;
 }
 
+/* In SMM's address space now and then, and rarely in one that is not there. */
+static uint32_t some_slot(struct fuzzer *f)
+{
+	uint32_t space = one_in(f, 3) ? 1 : one_in(f, 20) ? 2 : 0;
+
+	return space << 16 | rnd(f) % 6;
+}
+
 /* A slot may only show the sandbox, and be small enough for the machine to keep a log of it. */
 static void tame_slot(struct fuzzer *f)
 {
@@ -154,7 +162,7 @@ static void tame_slot(struct fuzzer *f)
 	uint64_t first = rnd(f) % (SANDBOX / SZ_4K);
 
 	if (!one_in(f, 8)) {
-		r->slot = rnd(f) % 6;
+		r->slot = some_slot(f);
 		r->flags = one_in(f, 2) ? 0 : rnd(f) % 4;
 		r->guest_phys_addr = SLOT_GPA + (rnd(f) % SANDBOX & ~(SZ_4K - 1));
 		r->memory_size = one_in(f, 4) ? 0 : (1 + rnd(f) % (SANDBOX / SZ_4K)) * SZ_4K;
@@ -194,7 +202,7 @@ static void tame_log(struct fuzzer *f)
 {
 	struct kvm_clear_dirty_log *l = (void *)f->arg;
 
-	l->slot = rnd(f) % 6;
+	l->slot = some_slot(f);
 	l->num_pages = rnd(f) % 256 & ~63u;
 	l->first_page = rnd(f) % 2048 & ~63UL;
 	l->dirty_bitmap = f->arg + SZ_4K;
@@ -686,6 +694,9 @@ static const unsigned int kinds_of_vm[] = {
 	VM_IRQCHIP | VM_PIT, 0, VM_IRQCHIP, VM_SPLIT,
 };
 
+/* in $0x80, %al; rsm: where SMBASE is after a reset */
+static const uint8_t smi_handler[] = { 0xe4, 0x80, 0x0f, 0xaa };
+
 static void world_make(struct world *w, unsigned int round, uint64_t seed)
 {
 	unsigned int i;
@@ -697,6 +708,9 @@ static void world_make(struct world *w, unsigned int round, uint64_t seed)
 	for (i = 0; i < RUNNERS; i++)
 		vcpu_start(w->vm, i, guest_does_much);
 	must(vm_set_slot(w->vm->fd, 1, 0, SLOT_GPA, SANDBOX, w->sandbox));
+	must(vm_set_slot(w->vm->fd, 1 << 16, 0, 0, LOW_MEM_SIZE, w->vm->mem));
+	must(vm_set_slot(w->vm->fd, 1 << 16 | 1, 0, SLOT_GPA, SANDBOX, w->sandbox));
+	memcpy(w->vm->mem + 0x38000, smi_handler, sizeof(smi_handler));
 	add_file(w, kvm_open(), FD_SYS);
 	add_file(w, w->vm->fd, FD_VM);
 	for (i = 0; i < RUNNERS; i++)
