@@ -120,7 +120,9 @@ long x86_vcpu_get_sregs2(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	x86_get_sregs(vcpu, &common);
 	memcpy(out, &common, offsetof(struct kvm_sregs2, flags));
 	if (x86_is_pae_paging(vcpu)) {
+		kvm_vcpu_srcu_lock(vcpu);	/* SVM reads them from the guest's tables */
 		x86_reg_need(vcpu, REG_CACHE_PDPTR);
+		kvm_vcpu_srcu_unlock(vcpu);
 		memcpy(out->pdptrs, to_x86(vcpu)->mmu.pdptrs, sizeof(out->pdptrs));
 		out->flags |= KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	}
