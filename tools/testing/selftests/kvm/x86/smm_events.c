@@ -38,6 +38,7 @@ TEST(nmi_waits_for_rsm)
 	struct vm *vm = smm_vm(0, guest_nmis);
 	struct vcpu *vcpu = &vm->vcpu[0];
 
+	fails_in_bochs("NMIs that one guest has masked in SMM stay masked for the next");
 	run_to(vcpu, OUTSIDE);
 	send_smi(vcpu);
 	run_to(vcpu, INSIDE);
@@ -63,10 +64,12 @@ TEST(smi_goes_before_nmi)
 	struct vm *vm = smm_vm(0, guest_nmis);
 	struct vcpu *vcpu = &vm->vcpu[0];
 
+	fails_in_bochs("NMIs that one guest has masked in SMM stay masked for the next");
 	run_to(vcpu, OUTSIDE);
 	must(ioctl(vcpu->fd, KVM_NMI, 0));
 	send_smi(vcpu);
 	run_to(vcpu, INSIDE);
+	expect_eq(events_of(vcpu).smi.smm_inside_nmi, 0);
 	expect_eq(*in_guest(vm, &nmis), 0);
 	send_smi(vcpu);
 	send_smi(vcpu);			/* they do not add up */
@@ -76,6 +79,9 @@ TEST(smi_goes_before_nmi)
 	expect_eq(events_of(vcpu).smi.pending, 0);
 	run_to(vcpu, OUTSIDE);
 	expect_eq(*in_guest(vm, &nmis), 1);
+	must(ioctl(vcpu->fd, KVM_NMI, 0));
+	expect_exit(vcpu_run(vcpu), GUEST_SYNC);
+	expect_eq(vcpu->sync, 2);
 }
 
 static void on_wake(struct trap_frame *f)
@@ -139,6 +145,8 @@ TEST(rsm_goes_back_to_halt)
 {
 	struct vcpu *vcpu = halted_then_smi();
 
+	fails_in_bochs("NMIs that one guest has masked in SMM stay masked for the next");
+	expect_eq(events_of(vcpu).smi.smm_inside_nmi, 0);
 	if (distro_modules() && !smram[WIDE_HALT])
 		skip("the distribution's KVM never goes back");
 	expect_eq(smram[WIDE_HALT], 1);
