@@ -499,12 +499,22 @@ void lapic_place_changed(struct lapic *a)
 	mmu_apic_page_hide(a->vcpu->kvm, no_page);
 }
 
+static bool base_valid(struct kvm_vcpu *vcpu, u64 value)
+{
+	u64 reserved = to_x86(vcpu)->reserved_gpa_bits | 0x2ff;
+
+	if (!x86_guest_has(vcpu, X86_FEATURE_X2APIC))
+		reserved |= X2APIC_ENABLE;
+	return !(value & reserved) && (!(value & X2APIC_ENABLE) || value & MSR_IA32_APICBASE_ENABLE);
+}
+
 /**
  * lapic_set_base - write IA32_APIC_BASE
  * @vcpu: the vCPU
  * @value: what is written
  * @host: user space does: any mode may follow any other
  *
+ * What it is already it may be, though the guest's CPUID has been changed since and has it no more.
  * Without an in-kernel LAPIC the value is kept for user space's.
  * Context: vcpu->mutex; sleeps (the APIC map is rebuilt).
  * Return: 0, or 1 for #GP: reserved bits, x2APIC without the feature, or a forbidden transition
@@ -514,14 +524,9 @@ int lapic_set_base(struct kvm_vcpu *vcpu, u64 value, bool host)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
 	u64 old = v->apic_base;
-	u64 reserved = v->reserved_gpa_bits | 0x2ff;
 	u64 changed;
 
-	if (!x86_guest_has(vcpu, X86_FEATURE_X2APIC))
-		reserved |= X2APIC_ENABLE;
-	if (value & reserved)
-		return 1;
-	if ((value & X2APIC_ENABLE) && !(value & MSR_IA32_APICBASE_ENABLE))
+	if (value != old && !base_valid(vcpu, value))
 		return 1;
 	if (!host && !base_change_allowed(old, value))
 		return 1;

@@ -403,6 +403,31 @@ EVERY_REGISTER(long_mode)
 EVERY_REGISTER(compatibility_mode)
 EVERY_REGISTER(long_ring_3)
 
+/* User space has put the vCPU into what its CPUID does not have. */
+TEST(state_that_cpuid_has_not)
+{
+	struct kvm_cpuid2 none = { .nent = 0 };
+	struct kvm_sregs s;
+	struct vm *vm;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		vm = vm_new(i ? VM_IRQCHIP : 0);
+		vcpu_start(vm, 0, guest_outside);
+		if (i) {
+			must(ioctl(vm->vcpu[0].fd, KVM_GET_SREGS, &s));
+			s.apic_base |= 0xc00;	/* x2APIC */
+			must(ioctl(vm->vcpu[0].fd, KVM_SET_SREGS, &s));
+		}
+		must(ioctl(vm->vcpu[0].fd, KVM_SET_CPUID2, &none));
+		add_smram(vm, stopping_handler, sizeof(stopping_handler), 0);
+		move_smbase(&vm->vcpu[0]);
+		send_smi(&vm->vcpu[0]);
+		run_to(&vm->vcpu[0], INSIDE);
+		vm_free(vm);
+	}
+}
+
 /*
  * RSM that must not succeed.
  */
