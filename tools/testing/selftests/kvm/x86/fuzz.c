@@ -44,6 +44,7 @@ enum fd_kind { FD_SYS, FD_VM, FD_VCPU, FD_OTHER, FD_KINDS };
 
 struct world {
 	struct vm *vm;
+	struct kvm_segment tr;		/* of a new vCPU */
 	uint8_t *sandbox;
 	struct {
 		int fd;
@@ -189,6 +190,15 @@ static void tame_msrs(struct fuzzer *f)
 		m->entries[i].data = spicy(f) | rnd(f) % 2;
 	}
 	m->nmsrs = one_in(f, 16) ? spicy(f) : n;
+}
+
+/*
+ * QEMU's TCG, should it be the machine's processor, aborts when an event takes a guest from level 3
+ * to a stack out of a TSS that is none. TR is next to the other segments in every form of the registers.
+ */
+static void keep_tss(struct fuzzer *f, struct kvm_sregs *s)
+{
+	s->tr = f->w->tr;
 }
 
 static void tame_cpuid(struct fuzzer *f)
@@ -428,6 +438,8 @@ static void call_known(struct fuzzer *f)
 		fill_small(f, bytes);
 	if (q->set != KVM_SET_USER_MEMORY_REGION && q->set != KVM_SET_SIGNAL_MASK)
 		change_words(f, bytes, rnd(f) % 4);
+	if (q->set == KVM_SET_SREGS || q->set == KVM_SET_SREGS2)
+		keep_tss(f, (void *)f->arg);
 	ioctl(fd, q->set, place_argument(f, bytes));
 }
 
@@ -681,6 +693,7 @@ static void *scribbler(void *arg)
 			words[rnd(&f) % size] = rnd(&f);
 			break;
 		}
+		keep_tss(&f, &w->vm->run->s.regs.sregs);
 		if (one_in(&f, 64))
 			usleep(rnd(&f) % 300);
 	}
@@ -699,6 +712,7 @@ static const uint8_t smi_handler[] = { 0xe4, 0x80, 0x0f, 0xaa };
 
 static void world_make(struct world *w, unsigned int round, uint64_t seed)
 {
+	struct kvm_sregs sregs;
 	unsigned int i;
 
 	memset(w, 0, sizeof(*w));
@@ -707,6 +721,8 @@ static void world_make(struct world *w, unsigned int round, uint64_t seed)
 	w->sandbox = memory_at(SANDBOX_HVA, SANDBOX);
 	for (i = 0; i < RUNNERS; i++)
 		vcpu_start(w->vm, i, guest_does_much);
+	must(ioctl(w->vm->vcpu[0].fd, KVM_GET_SREGS, &sregs));
+	w->tr = sregs.tr;
 	must(vm_set_slot(w->vm->fd, 1, 0, SLOT_GPA, SANDBOX, w->sandbox));
 	must(vm_set_slot(w->vm->fd, 1 << 16, 0, 0, LOW_MEM_SIZE, w->vm->mem));
 	must(vm_set_slot(w->vm->fd, 1 << 16 | 1, 0, SLOT_GPA, SANDBOX, w->sandbox));
