@@ -242,18 +242,13 @@ static bool inject_again(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-static bool injected_any(const struct x86_events *e)
-{
-	return e->exception.injected || e->nmi_injected || e->interrupt.injected;
-}
-
 static void inject_nmi_or_wait(struct kvm_vcpu *vcpu)
 {
 	struct x86_events *e = events_of(vcpu);
 
 	if (!e->nmi_pending)
 		return;
-	if (!injected_any(e) && x86_op(nmi_allowed)(vcpu)) {
+	if (!x86_event_injected(e) && x86_op(nmi_allowed)(vcpu)) {
 		e->nmi_pending--;
 		e->nmi_injected = true;
 		to_x86(vcpu)->stat.nmi_injections++;
@@ -270,7 +265,7 @@ static void inject_irq_or_wait(struct kvm_vcpu *vcpu)
 
 	if (!irqchip_has_interrupt(vcpu))
 		return;
-	if (!injected_any(e) && x86_op(interrupt_allowed)(vcpu)) {
+	if (!x86_event_injected(e) && x86_op(interrupt_allowed)(vcpu)) {
 		vector = irqchip_take_interrupt(vcpu);
 		if (vector >= 0) {
 			e->interrupt.injected = true;
@@ -316,7 +311,7 @@ bool x86_irq_window_open(struct kvm_vcpu *vcpu)
 {
 	struct x86_events *e = events_of(vcpu);
 
-	return !e->exception.pending && !injected_any(e) && x86_op(interrupt_allowed)(vcpu);
+	return !x86_event_on_its_way(e) && x86_op(interrupt_allowed)(vcpu);
 }
 
 long x86_vcpu_nmi(struct kvm_vcpu *vcpu, struct kvm_arg *arg)

@@ -43,6 +43,18 @@ struct x86_events {
 	bool		smm_inside_nmi;	/* in SMM: NMIs were masked before, and are again behind RSM */
 };
 
+/* The next entry delivers one already. */
+static inline bool x86_event_injected(const struct x86_events *e)
+{
+	return e->exception.injected || e->nmi_injected || e->interrupt.injected;
+}
+
+/* An interrupt, an NMI or an SMI that comes now has to wait for one that is on its way. */
+static inline bool x86_event_on_its_way(const struct x86_events *e)
+{
+	return e->exception.pending || x86_event_injected(e);
+}
+
 /*
  * Queue an exception for the instruction at RIP. With one already queued the two combine as the CPU combines them:
  * benign ones are replaced, contributory ones make #DF, and #DF with another a triple fault (SDM vol 3, table 6-5).

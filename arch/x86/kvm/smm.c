@@ -344,8 +344,7 @@ int smm_take_smi(struct kvm_vcpu *vcpu, bool *immediate_exit)
 {
 	struct x86_events *e = &to_x86(vcpu)->events;
 
-	if (!e->exception.pending && !e->exception.injected && !e->nmi_injected &&
-	    !e->interrupt.injected)
+	if (!x86_event_on_its_way(e))
 		return enter_smm(vcpu);
 	e->smi_in_halt = false;
 	*immediate_exit = true;
