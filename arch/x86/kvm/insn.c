@@ -942,6 +942,16 @@ static int skip_decoded(struct kvm_vcpu *vcpu, unsigned long linear, bool wide)
 	return EXIT_RESUME;
 }
 
+/* What the code segment is like matters only to an IP that leaves the low 4 GiB. */
+static void skip_known(struct kvm_vcpu *vcpu, unsigned long rip, unsigned int len)
+{
+	unsigned long next = rip + len;
+
+	if (unlikely((rip ^ next) >> 32) && !x86_is_64bit_code(vcpu))
+		next = (u32)next;
+	x86_set_rip(vcpu, next);
+}
+
 /* The hardware has not told the length: it is remembered, or the instruction is decoded. */
 static int skip_unknown(struct kvm_vcpu *vcpu, unsigned long rip)
 {
@@ -951,18 +961,8 @@ static int skip_unknown(struct kvm_vcpu *vcpu, unsigned long rip)
 
 	if (!len)
 		return skip_decoded(vcpu, linear, wide);
-	x86_set_rip(vcpu, wide ? rip + len : (u32)(rip + len));
+	skip_known(vcpu, rip, len);
 	return EXIT_RESUME;
-}
-
-/* What the code segment is like matters only to an IP that leaves the low 4 GiB. */
-static void skip_known(struct kvm_vcpu *vcpu, unsigned long rip, unsigned int len)
-{
-	unsigned long next = rip + len;
-
-	if (unlikely((rip ^ next) >> 32) && !x86_is_64bit_code(vcpu))
-		next = (u32)next;
-	x86_set_rip(vcpu, next);
 }
 
 int x86_insn_skip(struct kvm_vcpu *vcpu)
