@@ -142,7 +142,6 @@ u64 vmx_segment_base(struct kvm_vcpu *vcpu, int seg)
 	return vmcs_readn_at(GUEST_ES_BASE, row(seg));
 }
 
-/* The CPL is SS.DPL, but real mode's is 0 whatever stands there. */
 u32 vmx_cs_bits(struct kvm_vcpu *vcpu)
 {
 	u32 ar = access_rights(to_vmx(vcpu), SEG_CS);
@@ -150,6 +149,7 @@ u32 vmx_cs_bits(struct kvm_vcpu *vcpu)
 	return (ar & VMX_AR_L_MASK ? CS_LONG : 0) | (ar & VMX_AR_DB_MASK ? CS_DEFAULT_32 : 0);
 }
 
+/* The CPL is SS.DPL, but real mode's is 0 whatever stands there. */
 int vmx_get_cpl(struct kvm_vcpu *vcpu)
 {
 	if (!x86_is_protected(vcpu))
