@@ -287,7 +287,10 @@ static void make_handler_state(struct smm_state *s, enum form form)
 	s->sregs.cs.base = s->smbase;
 	s->sregs.cr0 &= ~(X86_CR0_PE | X86_CR0_EM | X86_CR0_TS | X86_CR0_PG);
 	s->sregs.cr4 = 0;
-	/* Whose CPUID has no long mode may have NXE, which the map has no place for; and user space has put it in long mode. */
+	/*
+	 * Whose CPUID has no long mode may have NXE, which the map has no place for; and user space
+	 * may have put it in long mode.
+	 */
 	s->sregs.efer &= form == AMD64 ? 0 : ~(EFER_LME | EFER_LMA);
 	s->regs.rip = HANDLER_OFFSET;
 	s->regs.rflags = X86_EFLAGS_FIXED;

@@ -120,10 +120,9 @@ bool irqchip_nmi_from_pit(struct kvm_vcpu *vcpu);
 bool lapic_accepts_extint(struct kvm_vcpu *vcpu);
 
 /*
- * INIT and SIPI: pending? Take them: resets the vCPU, starts it; call with vCPU loaded. 0 or
- * -errno.
+ * INIT and SIPI; the vCPU's own thread. pending: there is one that can be taken now. accept: take
+ * them: resets the vCPU, starts it; call with vCPU loaded. 0 or -errno.
  */
-/* One that can be taken now; the vCPU's own thread. */
 bool lapic_init_sipi_pending(struct kvm_vcpu *vcpu);
 bool lapic_init_latched(struct kvm_vcpu *vcpu);
 void lapic_latch_init(struct kvm_vcpu *vcpu, bool latched);

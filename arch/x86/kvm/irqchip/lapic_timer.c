@@ -11,8 +11,8 @@
  *
  * A backend whose hardware has a timer that ends the guest's turn (ops.timer_arm) is given each
  * expiry when it is set, by the vCPU's thread, and the hrtimer only keeps the time. It is queued
- * when the vCPU halts, is put away or emulated, and stays so until it has fired or is set anew. So what the
- * hardware has is always of this CPU's TSC, and of a vCPU that runs.
+ * when the vCPU halts, is put away or emulated, and stays so until it has fired or is set anew. So
+ * what the hardware has is always of this CPU's TSC, and of a vCPU that runs.
  */
 #include <linux/math64.h>
 #include <asm/tsc.h>
