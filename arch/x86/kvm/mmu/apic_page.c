@@ -75,7 +75,7 @@ static bool zap(struct kvm *kvm)
 	bool flush = false;
 	int as_id;
 
-	for (as_id = 0; as_id < 2; as_id++)	/* also what the guest has in SMM */
+	for (as_id = 0; as_id < KVM_ADDRESS_SPACES; as_id++)	/* also what the guest has in SMM */
 		flush |= tdp_zap(kvm, as_id, APIC_GFN, APIC_GFN + 1, false, false);
 	return flush;
 }
