@@ -166,7 +166,15 @@ int mmu_fetch(struct kvm_vcpu *vcpu, gva_t linear, u32 access, void *buf, unsign
 	      struct x86_exception *e);
 void mmu_code_forget(struct kvm_vcpu *vcpu);
 
-/* Load and check the PDPTEs that @cr3 points to (PAE): false when a reserved bit is set. */
+/*
+ * The PDPTEs that @cr3 points to (PAE). read: as they stand in memory; false when there is none.
+ * load: and check them; false when a reserved bit is set, too.
+ */
+static inline bool mmu_read_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3, u64 pdptrs[4])
+{
+	return !kvm_vcpu_read_guest(vcpu, cr3 & GENMASK(31, 5), pdptrs, 4 * sizeof(*pdptrs));
+}
+
 bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3);
 void mmu_put_pdptrs(struct kvm_vcpu *vcpu, const u64 *pdptrs);
 

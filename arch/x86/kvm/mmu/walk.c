@@ -146,9 +146,8 @@ bool mmu_load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)
 {
 	u64 pdptrs[4];
 
-	if (kvm_vcpu_read_guest(vcpu, cr3 & GENMASK(31, 5), pdptrs, sizeof(pdptrs)))
-		return false;
-	if (!guest_pdptrs_valid(pdptrs, to_x86(vcpu)->maxphyaddr))
+	if (!mmu_read_pdptrs(vcpu, cr3, pdptrs) ||
+	    !guest_pdptrs_valid(pdptrs, to_x86(vcpu)->maxphyaddr))
 		return false;
 	mmu_put_pdptrs(vcpu, pdptrs);
 	return true;

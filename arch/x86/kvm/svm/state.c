@@ -213,12 +213,11 @@ void svm_sync_drs(struct kvm_vcpu *vcpu)
 void svm_cache_reg(struct kvm_vcpu *vcpu, unsigned int reg)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
-	u64 *pdptrs = v->mmu.pdptrs;
 
 	if (KVM_BUG_ON(reg != REG_CACHE_PDPTR, vcpu->kvm))
 		return;
-	if (kvm_vcpu_read_guest(vcpu, v->cr3 & GENMASK(31, 5), pdptrs, sizeof(v->mmu.pdptrs)))
-		memset(pdptrs, 0, sizeof(v->mmu.pdptrs));
+	if (!mmu_read_pdptrs(vcpu, v->cr3, v->mmu.pdptrs))
+		memset(v->mmu.pdptrs, 0, sizeof(v->mmu.pdptrs));
 	v->regs_avail |= BIT(REG_CACHE_PDPTR);
 }
 
