@@ -6,58 +6,22 @@
 #include <time.h>
 
 #include "irq.h"
+#include "kvmclock.h"
 
 #define MSR_WALL_CLOCK		0x11
 #define MSR_SYSTEM_TIME		0x12
 #define MSR_WALL_CLOCK_NEW	0x4b564d00
-#define MSR_SYSTEM_TIME_NEW	0x4b564d01
-#define TIME_ENABLE		1
-#define FLAG_TSC_STABLE		1
 #define NSEC			1000000000UL
-
-struct time_page {
-	uint32_t version, pad;
-	uint64_t tsc, system_time;
-	uint32_t mul;
-	int8_t shift;
-	uint8_t flags, pad2[2];
-} __attribute__((packed));
 
 struct wall_page {
 	uint32_t version, sec, nsec;
 } __attribute__((packed));
 
-_Static_assert(sizeof(struct time_page) == 32, "ABI");
-
-/* One page for each vCPU: the structure must not cross a page. */
-static struct {
-	struct time_page t;
-	uint8_t rest[64 - sizeof(struct time_page)];
-} pages[MAX_VCPUS] __attribute__((aligned(4096)));
+static struct time_page pages[MAX_VCPUS] __attribute__((aligned(4096)));
 static struct wall_page wall __attribute__((aligned(64)));
 
 static void nothing(void)
 {
-}
-
-/* The formula of the documentation; the version is odd while the host writes. */
-static uint64_t clock_ns(volatile struct time_page *t)
-{
-	uint32_t version;
-	uint64_t ns, delta;
-
-	do {
-		version = t->version;
-		guest_barrier();
-		delta = rdtsc() - t->tsc;
-		if (t->shift >= 0)
-			delta <<= t->shift;
-		else
-			delta >>= -t->shift;
-		ns = t->system_time + (uint64_t)(((unsigned __int128)delta * t->mul) >> 32);
-		guest_barrier();
-	} while ((version & 1) || version != t->version);
-	return ns;
 }
 
 static void guest_signature(void)
@@ -82,7 +46,7 @@ TEST(signature)
 
 static void guest_one_page(void)
 {
-	volatile struct time_page *t = &pages[0].t;
+	volatile struct time_page *t = &pages[0];
 	uint64_t last, now;
 	int i;
 
@@ -138,7 +102,7 @@ static void guest_old_msr(void)
 {
 	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&pages[0] | TIME_ENABLE);
 	guest_expect_eq(rdmsr(MSR_SYSTEM_TIME), (uintptr_t)&pages[0] | TIME_ENABLE);
-	guest_expect(pages[0].t.mul != 0);
+	guest_expect(pages[0].mul != 0);
 }
 
 TEST(system_time_old_msr)
@@ -173,7 +137,7 @@ static void guest_wall_clock(void)
 	wrmsr(MSR_WALL_CLOCK_NEW, (uintptr_t)&wall);
 	guest_expect_eq(wall.version & 1, 0);
 	guest_expect(wall.version != 0);
-	guest_sync(wall.sec + (wall.nsec + clock_ns(&pages[0].t)) / NSEC);
+	guest_sync(wall.sec + (wall.nsec + clock_ns(&pages[0])) / NSEC);
 }
 
 /* Wall clock at boot plus time since boot is the host's time of day. */
@@ -190,7 +154,7 @@ TEST(wall_clock)
 static void guest_is_stable(void)
 {
 	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)&pages[0] | TIME_ENABLE);
-	guest_sync(pages[0].t.flags & FLAG_TSC_STABLE);
+	guest_sync(pages[0].flags & FLAG_TSC_STABLE);
 }
 
 /*
@@ -220,7 +184,7 @@ static uint32_t running, went_back;
 /* Each reads its own page, and compares with the latest reading that any vCPU has published. */
 static void guest_compares(void)
 {
-	volatile struct time_page *t = &pages[guest_cpu()].t;
+	volatile struct time_page *t = &pages[guest_cpu()];
 	uint64_t mine, seen;
 	int i;
 
@@ -259,7 +223,7 @@ TEST(monotonic_across_vcpus)
 	for (i = 0; i < 2; i++)
 		vcpu_join(&vm->vcpu[i]);
 	expect_eq(*in_guest(vm, &went_back), 0);
-	if (!(in_guest(vm, &pages[0].t)->flags & FLAG_TSC_STABLE))
+	if (!(in_guest(vm, &pages[0])->flags & FLAG_TSC_STABLE))
 		note("the host's TSC is not its clock: nothing was promised");
 }
 
@@ -269,7 +233,7 @@ static void guest_reads_clock(void)
 {
 	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)&pages[0] | TIME_ENABLE);
 	for (;;)
-		guest_sync(clock_ns(&pages[0].t));
+		guest_sync(clock_ns(&pages[0]));
 }
 
 TEST(set_and_get_clock)
@@ -296,8 +260,8 @@ TEST(set_and_get_clock)
 
 static void guest_has_a_page(void)
 {
-	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)&pages[guest_cpu()].t | TIME_ENABLE);
-	guest_sync(clock_ns(&pages[guest_cpu()].t));
+	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)&pages[guest_cpu()] | TIME_ENABLE);
+	guest_sync(clock_ns(&pages[guest_cpu()]));
 }
 
 /*
@@ -316,8 +280,8 @@ TEST(set_clock_reaches_pages_at_rest)
 	expect_exit(vcpu_run(other), GUEST_SYNC);
 	must(ioctl(vm->fd, KVM_SET_CLOCK, &c));
 	for (i = 0; i < 2; i++) {
-		expect_eq(in_guest(vm, &pages[i])->t.version & 1, 0);
-		expect_ge(in_guest(vm, &pages[i])->t.system_time, 900 * NSEC);
+		expect_eq(in_guest(vm, &pages[i])->version & 1, 0);
+		expect_ge(in_guest(vm, &pages[i])->system_time, 900 * NSEC);
 	}
 }
 
@@ -343,16 +307,14 @@ TEST(clock_of_a_new_vm)
  * KVMCLOCK_CTRL tells the guest, once, that it was stopped; only a guest that has its page can be
  * told.
  */
-#define FLAG_STOPPED	2
-
 static void guest_was_stopped(void)
 {
-	volatile struct time_page *t = &pages[0].t;
+	volatile struct time_page *t = &pages[0];
 
 	guest_sync(0);
 	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)t | TIME_ENABLE);
 	guest_sync(1);
-	guest_expect_eq(t->flags & FLAG_STOPPED, FLAG_STOPPED);
+	guest_expect_eq(t->flags & FLAG_GUEST_STOPPED, FLAG_GUEST_STOPPED);
 }
 
 TEST(kvmclock_ctrl)

@@ -9,52 +9,22 @@
 #include <fcntl.h>
 
 #include "irq.h"
+#include "kvmclock.h"
 
 #define PM_TEST			"/sys/power/pm_test"
 #define PM_STATE		"/sys/power/state"
 #define PM_MEM_SLEEP		"/sys/power/mem_sleep"
 #define PM_TEST_DELAY		"/sys/module/suspend/parameters/pm_test_delay"
-#define MSR_SYSTEM_TIME_NEW	0x4b564d01
-#define TIME_ENABLE		1
-#define FLAG_GUEST_STOPPED	2
 #define VCPUS			2
 
-struct time_page {
-	uint32_t version, pad;
-	uint64_t tsc, system_time;
-	uint32_t mul;
-	int8_t shift;
-	uint8_t flags, pad2[2];
-} __attribute__((packed));
-
-static struct {
-	struct time_page t;
-	uint8_t rest[64 - sizeof(struct time_page)];
-} pages[VCPUS] __attribute__((aligned(4096)));
-
+static struct time_page pages[VCPUS] __attribute__((aligned(4096)));
 static uint64_t rounds[VCPUS], stops[VCPUS];
-
-static uint64_t clock_ns(volatile struct time_page *t)
-{
-	uint32_t version;
-	uint64_t ns, delta;
-
-	do {
-		version = t->version;
-		guest_barrier();
-		delta = rdtsc() - t->tsc;
-		delta = t->shift >= 0 ? delta << t->shift : delta >> -t->shift;
-		ns = t->system_time + (uint64_t)(((unsigned __int128)delta * t->mul) >> 32);
-		guest_barrier();
-	} while ((version & 1) || version != t->version);
-	return ns;
-}
 
 /* Neither clock goes back; what says that the guest was stopped is taken back as a guest does. */
 static void guest_keeps_time(void)
 {
 	unsigned int id = apic_read(APIC_ID) >> 24;
-	volatile struct time_page *t = &pages[id].t;
+	volatile struct time_page *t = &pages[id];
 	uint64_t tsc, ns, last_tsc = 0, last_ns = 0;
 
 	wrmsr(MSR_SYSTEM_TIME_NEW, (uintptr_t)t | TIME_ENABLE);
