@@ -382,7 +382,7 @@ static void on_irq_with_pv_eoi(struct trap_frame *f)
 	uint8_t was_set;
 
 	hits[f->vector]++;
-	asm volatile("btr $0, %0; setc %1" : "+m"(eoi_word), "=qm"(was_set) : : "memory");
+	asm volatile("btrl $0, %0; setc %1" : "+m"(eoi_word), "=qm"(was_set) : : "memory");
 	if (was_set)
 		saved_eois++;
 	else
