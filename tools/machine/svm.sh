@@ -23,12 +23,12 @@ kind_defaults()
 kind_modules()
 {
 	if [ $host = yes ]; then
-		add_modules /modules /boot-modules virtio_pci 9pnet_virtio 9p
+		add_modules /modules virtio_pci 9pnet_virtio 9p
 	fi
 	if [ $built = no ] && [ $icount = no ]; then
 		steady=$(need_steady "$here/steady" "$release") || die "the module steady does not build"
 		strip -g -o "$tree/modules/steady.ko" "$steady"
-		echo /modules/steady.ko >> "$tree/boot-modules"
+		echo steady.ko >> "$tree/modules/list"
 		words+=' maxcpus=1'	# until it is loaded; init brings the others up
 	fi
 }
