@@ -60,7 +60,7 @@ small	= tools/vmm/build/vmm tools/machine/vmm-init tools/machine/faults tools/ma
 run-vmx:
 	tools/setup --vmx
 	$(MAKE) -s -C tools/vmm
-	tools/machine/machine vmx $(addprefix --copy ,$(small)) tools/machine/jobs/vmm-guest-small
+	tools/machine/machine vmx $(addprefix --copy ,$(small)) tools/machine/jobs/vmm-guest
 
 # The static program tools/vmm/build/vmm.
 vmm:
