@@ -74,10 +74,12 @@ u64 kvm_slots_generation(struct kvm *kvm, int as_id);
  * set.
  */
 struct kvm_slot *kvm_slots_find(struct kvm_slots *slots, gfn_t gfn);
-struct kvm_slot *kvm_slots_by_id(struct kvm_slots *slots, int id);
 struct kvm_slot *kvm_slot_find(struct kvm *kvm, gfn_t gfn);		/* address space 0 */
 /* the vCPU's address space */
 struct kvm_slot *kvm_vcpu_slot_find(struct kvm_vcpu *vcpu, gfn_t gfn);
+
+/* The slot that user space calls @id, or NULL. Context: kvm->slots_lock held. */
+struct kvm_slot *kvm_slot_by_id(struct kvm *kvm, int as_id, u16 id);
 
 /* Walk all slots of a table in order of gfn. */
 unsigned int kvm_slots_count(const struct kvm_slots *slots);

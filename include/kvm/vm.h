@@ -48,6 +48,7 @@ struct kvm {
 	bool			dead;		/* an assertion failed, or user space may not go on: ioctls give -EIO */
 
 	struct kvm_slots __rcu	*slots[KVM_ADDRESS_SPACES];
+	struct xarray		slot_ids[KVM_ADDRESS_SPACES];	/* id to slot; under slots_lock */
 	struct kvm_slots	*slots_spare;	/* memory for the next table; under slots_lock */
 	u64			slots_generation;	/* under slots_lock */
 	u64			dirty_log_manual;	/* KVM_DIRTY_LOG_* flags of KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */

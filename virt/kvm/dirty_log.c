@@ -60,7 +60,7 @@ static struct kvm_slot *logging_slot(struct kvm *kvm, u32 name)
 		return ERR_PTR(-ENXIO);	/* the rings have it */
 	if (as_id >= kvm_arch->address_spaces || id >= KVM_USER_SLOTS)
 		return ERR_PTR(-EINVAL);
-	slot = kvm_slots_by_id(kvm_slots(kvm, as_id), id);
+	slot = kvm_slot_by_id(kvm, as_id, id);
 	if (!kvm_slot_logs_dirty(slot))
 		return ERR_PTR(-ENOENT);
 	if (kvm_arch->sync_dirty)

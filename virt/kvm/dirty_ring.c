@@ -201,7 +201,7 @@ static bool page_reset(struct kvm *kvm, u32 name, u64 offset)
 	lockdep_assert_held_write(&kvm->mmu_lock);
 	if (as_id >= kvm_arch->address_spaces || id >= KVM_USER_SLOTS)
 		return false;
-	slot = kvm_slots_by_id(kvm_slots(kvm, as_id), id);
+	slot = kvm_slot_by_id(kvm, as_id, id);
 	if (!kvm_slot_logs_dirty(slot) || offset >= slot->npages)
 		return false;
 	if (!test_and_clear_bit_le(offset, slot->dirty_bitmap))

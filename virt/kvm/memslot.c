@@ -14,6 +14,9 @@
  * there; then the table without it is published. The MMU notifier finds the slot until that last
  * step, since until then its memory may be mapped.
  *
+ * Ids are for the ioctls alone, all of which hold kvm->slots_lock: slot_ids is no part of the
+ * tables, and changes in place.
+ *
  * Publication and notifier: see publish() below. Writers hold kvm->slots_lock, and nobody in an
  * srcu read section may take it. Searching is in slot_index.c.
  */
@@ -66,8 +69,13 @@ struct kvm_slot *kvm_vcpu_slot_find(struct kvm_vcpu *vcpu, gfn_t gfn)
 }
 EXPORT_SYMBOL_GPL(kvm_vcpu_slot_find);
 
+struct kvm_slot *kvm_slot_by_id(struct kvm *kvm, int as_id, u16 id)
+{
+	lockdep_assert_held(&kvm->slots_lock);
+	return xa_load(&kvm->slot_ids[array_index_nospec(as_id, KVM_ADDRESS_SPACES)], id);
+}
+
 EXPORT_SYMBOL_GPL(kvm_slots_find);
-EXPORT_SYMBOL_GPL(kvm_slots_by_id);
 EXPORT_SYMBOL_GPL(kvm_slots_count);
 EXPORT_SYMBOL_GPL(kvm_slots_at);
 
@@ -186,6 +194,30 @@ static void drop_bitmap(struct slot_update *u)
 		kvfree(u->new->dirty_bitmap);
 }
 
+/* A place for the id of a slot that comes; give_id() cannot fail then. */
+static int take_id(struct slot_update *u)
+{
+	if (u->change != SLOT_CREATE)
+		return 0;
+	return xa_reserve(&u->kvm->slot_ids[u->as_id], u->new->id, GFP_KERNEL_ACCOUNT);
+}
+
+static void drop_id(struct slot_update *u)
+{
+	if (u->change == SLOT_CREATE)
+		xa_release(&u->kvm->slot_ids[u->as_id], u->new->id);
+}
+
+static void give_id(struct slot_update *u)
+{
+	struct xarray *ids = &u->kvm->slot_ids[u->as_id];
+
+	if (u->new)
+		xa_store(ids, u->new->id, u->new, GFP_KERNEL_ACCOUNT);
+	else
+		xa_erase(ids, u->old->id);
+}
+
 static int make_table(struct slot_update *u)
 {
 	const struct kvm_slots *cur = kvm_slots(u->kvm, u->as_id);
@@ -210,6 +242,9 @@ static int prepare(struct slot_update *u)
 		if (r)
 			return r;
 	}
+	r = take_id(u);
+	if (r)
+		goto no_id;
 	r = make_table(u);
 	if (r)
 		goto no_table;
@@ -220,6 +255,8 @@ static int prepare(struct slot_update *u)
 
 no_table:
 	give_table(u->kvm, u->next);
+	drop_id(u);
+no_id:
 	drop_bitmap(u);
 	return r;
 }
@@ -249,6 +286,7 @@ static int change_slot(struct slot_update *u)
 		kvm_arch->slot_flush(u->kvm, u->old);
 	}
 	publish(u->kvm, u->as_id, u->next);
+	give_id(u);
 	kvm_arch->slot_commit(u->kvm, u->old, u->new, u->change);
 	free_old(u);
 	return 0;
@@ -284,7 +322,7 @@ static int apply(struct kvm *kvm, const struct kvm_slot *want)
 	struct slot_update u = {
 		.kvm	= kvm,
 		.as_id	= want->as_id,
-		.old	= kvm_slots_by_id(slots, want->id),
+		.old	= kvm_slot_by_id(kvm, want->as_id, want->id),
 	};
 	int change = kvm_slot_change_of(u.old, want);
 	int r;
@@ -346,6 +384,8 @@ int kvm_slots_init(struct kvm *kvm)
 
 	/* no table has number 0, so no zeroed cache is taken for a filled one */
 	kvm->slots_generation = 2;
+	for (i = 0; i < KVM_ADDRESS_SPACES; i++)
+		xa_init(&kvm->slot_ids[i]);
 	for (i = 0; i < KVM_ADDRESS_SPACES; i++) {
 		struct kvm_slots *empty = take_table(kvm, 0);
 
@@ -369,6 +409,7 @@ void kvm_slots_destroy(struct kvm *kvm)
 	int i;
 
 	for (i = 0; i < KVM_ADDRESS_SPACES; i++) {
+		xa_destroy(&kvm->slot_ids[i]);
 		slots = rcu_dereference_protected(kvm->slots[i], true);
 		if (!slots)
 			continue;

@@ -8,7 +8,7 @@
 size_t kvm_slots_bytes(unsigned int n)
 {
 	return sizeof(struct kvm_slots) +
-	       n * (3 * sizeof(struct kvm_slot *) + sizeof(hva_t));
+	       n * (2 * sizeof(struct kvm_slot *) + sizeof(hva_t));
 }
 
 typedef bool (*slot_order)(const struct kvm_slot *a, const struct kvm_slot *b);
@@ -17,11 +17,6 @@ typedef bool (*slot_order)(const struct kvm_slot *a, const struct kvm_slot *b);
 static bool gfn_before(const struct kvm_slot *a, const struct kvm_slot *b)
 {
 	return a->base_gfn < b->base_gfn;
-}
-
-static bool id_before(const struct kvm_slot *a, const struct kvm_slot *b)
-{
-	return a->id < b->id;
 }
 
 static bool hva_before(const struct kvm_slot *a, const struct kvm_slot *b)
@@ -142,11 +137,9 @@ void kvm_slots_derive(struct kvm_slots *next, const struct kvm_slots *cur,
 
 	next->n = n - !!drop + !!add;
 	next->by_gfn = (struct kvm_slot **)(next + 1);
-	next->by_id = next->by_gfn + next->n;
-	next->by_hva = next->by_id + next->n;
+	next->by_hva = next->by_gfn + next->n;
 	next->reach = (hva_t *)(next->by_hva + next->n);
 	derive_order(next->by_gfn, cur ? cur->by_gfn : NULL, n, drop, add, gfn_before);
-	derive_order(next->by_id, cur ? cur->by_id : NULL, n, drop, add, id_before);
 	c = derive_order(next->by_hva, cur ? cur->by_hva : NULL, n, drop, add, hva_before);
 	derive_reach(next, cur, c);
 }
@@ -185,24 +178,6 @@ struct kvm_slot *kvm_slots_find(struct kvm_slots *slots, gfn_t gfn)
 		return NULL;
 	WRITE_ONCE(slots->hint, i - 1);
 	return slots->by_gfn[i - 1];
-}
-
-struct kvm_slot *kvm_slots_by_id(struct kvm_slots *slots, int id)
-{
-	unsigned int low = 0, high = slots->n;
-
-	while (low < high) {
-		unsigned int mid = low + (high - low) / 2;
-		int there = slots->by_id[mid]->id;
-
-		if (there == id)
-			return slots->by_id[mid];
-		if (there < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
 }
 
 bool kvm_slots_overlap(const struct kvm_slots *slots, gfn_t base, unsigned long npages,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The shape of a slot table: three sorted arrays over the same slots.
+ * The shape of a slot table: two sorted arrays over the same slots.
  *
- * by_gfn answers guest faults, by_id the ioctls, by_hva the MMU notifier. A table is built in one
- * go from the one before it and never changes after it is published, but for the hint of the last
- * hit and its generation. Nothing here takes a lock or allocates, so the same file is compiled in
- * user space and tested there.
+ * by_gfn answers guest faults, by_hva the MMU notifier. A table is built in one go from the one
+ * before it and never changes after it is published, but for the hint of the last hit and its
+ * generation. Nothing here takes a lock or allocates, so the same file is compiled in user space
+ * and tested there.
  */
 #ifndef KVM_SLOT_INDEX_H
 #define KVM_SLOT_INDEX_H
@@ -26,7 +26,6 @@ struct kvm_slots {
 	/* of by_gfn: the last hit, written by readers, any value < n is right */
 	unsigned int		hint;
 	struct kvm_slot		**by_gfn;
-	struct kvm_slot		**by_id;
 	struct kvm_slot		**by_hva;
 	hva_t			*reach;
 };

@@ -3,7 +3,7 @@
  * Slot tables, against a model that looks at every slot.
  *
  * A random walk creates, deletes, moves and marks slots; after each step the new table is asked for
- * frames, ids and host ranges, mostly at the edges of slots, and must say what the model says.
+ * frames and host ranges, mostly at the edges of slots, and must say what the model says.
  */
 #include <assert.h>
 #include "slot_index.h"
@@ -68,21 +68,15 @@ static struct kvm_slot *model_find(gfn_t gfn)
 	return NULL;
 }
 
-static void check_frames_and_ids(void)
+static void check_frames(void)
 {
 	gfn_t gfn;
-	int i;
 
 	for (gfn = 0; gfn < SPACE + 4; gfn++)
 		expect(kvm_slots_find(table, gfn) == model_find(gfn));
 	for (gfn = SPACE + 4; gfn--;)	/* the hint is now at the other end */
 		expect(kvm_slots_find(table, gfn) == model_find(gfn));
 	expect(!kvm_slots_find(table, ~0ULL));
-
-	for (i = 0; i < IDS; i++)
-		expect(kvm_slots_by_id(table, i) == (model[i].npages ? &model[i] : NULL));
-	expect(!kvm_slots_by_id(table, -1));
-	expect(!kvm_slots_by_id(table, IDS));
 }
 
 static void check_order(void)
@@ -92,7 +86,6 @@ static void check_order(void)
 	for (i = 1; i < table->n; i++) {
 		expect(table->by_gfn[i - 1]->base_gfn + table->by_gfn[i - 1]->npages <=
 		       table->by_gfn[i]->base_gfn);
-		expect(table->by_id[i - 1]->id < table->by_id[i]->id);
 		expect(table->by_hva[i - 1]->hva <= table->by_hva[i]->hva);
 	}
 }
@@ -173,7 +166,7 @@ static void step(void)
 	/* A move, as the core makes it: a copy takes the slot's place, then the new one the copy's. */
 	copy = *slot;
 	replace(slot, &copy);
-	expect(kvm_slots_by_id(table, copy.id) == &copy);
+	expect(kvm_slots_find(table, copy.base_gfn) == &copy);
 	slot->base_gfn = base;
 	replace(&copy, slot);
 }
@@ -186,7 +179,6 @@ TEST(empty_table_has_nothing)
 	start_empty();
 	expect_eq(kvm_slots_count(table), 0);
 	expect(!kvm_slots_find(table, 0));
-	expect(!kvm_slots_by_id(table, 0));
 	expect(!kvm_slots_overlap(table, 0, 1, NULL));
 	kvm_for_each_slot_in_hva(slot, i, table, 0, ~0UL)
 		met += slot->npages;
@@ -201,7 +193,7 @@ TEST(random_walk_agrees_with_the_model)
 	for (i = 0; i < 3000; i++) {
 		step();
 		check_order();
-		check_frames_and_ids();
+		check_frames();
 		check_ranges();
 		check_overlaps();
 	}
