@@ -17,13 +17,10 @@
 
 #include "core.h"
 
-/*
- * Rows in order of _IOC_NR(cmd): those of number n are rows[first[n]] up to, not including,
- * rows[first[n + 1]].
- */
+/* For each _IOC_NR(cmd) where in @lists its rows are, with a NULL behind them. */
 struct ioctl_index {
-	const struct kvm_ioctl	**rows;
-	u16			first[_IOC_NRMASK + 2];
+	const struct kvm_ioctl	**lists;
+	const struct kvm_ioctl	**of[_IOC_NRMASK + 1];
 };
 
 enum file_kind {
@@ -46,13 +43,11 @@ static bool arg_is_copied(const struct kvm_ioctl *row)
 
 static const struct kvm_ioctl *ioctl_find(const struct ioctl_index *index, unsigned int cmd)
 {
-	unsigned int nr = _IOC_NR(cmd), i;
+	const struct kvm_ioctl *const *row = index->of[_IOC_NR(cmd)];
 
-	for (i = index->first[nr]; i < index->first[nr + 1]; i++) {
-		if (index->rows[i]->cmd == cmd)
-			return index->rows[i];
-	}
-	return NULL;
+	while (*row && (*row)->cmd != cmd)
+		row++;
+	return *row;
 }
 
 /* A row may only name locks that exist behind its kind of file, and copies of some size. */
@@ -68,22 +63,20 @@ static bool row_valid(enum file_kind kind, const struct kvm_ioctl *row)
 	       (!arg_is_copied(row) || _IOC_SIZE(row->cmd));
 }
 
-/* Put the rows of @table in their places; @next counts where the next row of each number goes. */
+/* Put the rows of @table at the ends of their lists. */
 static int index_fill(struct ioctl_index *index, enum file_kind kind,
-		      const struct kvm_ioctl_table *table, u16 *next)
+		      const struct kvm_ioctl_table *table)
 {
-	const struct kvm_ioctl *row;
-	unsigned int i, nr;
+	const struct kvm_ioctl *row, **place;
 
 	for (row = table->rows; row < table->rows + table->n; row++) {
-		nr = _IOC_NR(row->cmd);
-		for (i = index->first[nr]; i < next[nr]; i++) {
-			if (index->rows[i]->cmd == row->cmd)
-				goto bad;
-		}
 		if (!row_valid(kind, row))
 			goto bad;
-		index->rows[next[nr]++] = row;
+		for (place = index->of[_IOC_NR(row->cmd)]; *place; place++) {
+			if ((*place)->cmd == row->cmd)
+				goto bad;
+		}
+		*place = row;
 	}
 	return 0;
 bad:
@@ -103,32 +96,24 @@ static int index_build(enum file_kind kind, const struct kvm_ioctl_table *core,
 		       const struct kvm_ioctl_table *arch)
 {
 	struct ioctl_index *index = &indexes[kind];
-	u16 *next;
+	const struct kvm_ioctl **place;
+	u16 count[_IOC_NRMASK + 1] = { };
 	int nr, r;
 
-	next = kcalloc(_IOC_NRMASK + 1, sizeof(*next), GFP_KERNEL);
-	if (!next)
+	index->lists = kcalloc(core->n + arch->n + ARRAY_SIZE(count), sizeof(*place), GFP_KERNEL);
+	if (!index->lists)
 		return -ENOMEM;
 
-	index->rows = kcalloc(core->n + arch->n, sizeof(*index->rows), GFP_KERNEL);
-	r = -ENOMEM;
-	if (!index->rows)
-		goto out;
-
-	index_count(next, core);
-	index_count(next, arch);
-	index->first[0] = 0;
+	index_count(count, core);
+	index_count(count, arch);
+	place = index->lists;
 	for (nr = 0; nr <= _IOC_NRMASK; nr++) {
-		index->first[nr + 1] = index->first[nr] + next[nr];
-		next[nr] = index->first[nr];
+		index->of[nr] = place;
+		place += count[nr] + 1;
 	}
 
-	r = index_fill(index, kind, core, next);
-	if (!r)
-		r = index_fill(index, kind, arch, next);
-out:
-	kfree(next);
-	return r;
+	r = index_fill(index, kind, core);
+	return r ?: index_fill(index, kind, arch);
 }
 
 /**
@@ -157,45 +142,35 @@ void kvm_ioctl_exit(void)
 	int kind;
 
 	for (kind = 0; kind < NR_FILE_KINDS; kind++)
-		kfree(indexes[kind].rows);
+		kfree(indexes[kind].lists);
 	memset(indexes, 0, sizeof(indexes));
 }
 
 static int row_lock(const struct kvm_ioctl *row, const struct kvm_ioctl_target *t)
 {
-	switch (row->lock) {
-	case LOCK_VM:
-		mutex_lock(&t->kvm->lock);
-		break;
-	case LOCK_SLOTS:
-		mutex_lock(&t->kvm->slots_lock);
-		break;
-	case LOCK_VCPU:
-	case LOCK_VCPU_IDLE:
+	if (row->lock >= LOCK_VCPU) {
 		if (mutex_lock_killable(&t->vcpu->mutex))
 			return -EINTR;
 		if (row->lock == LOCK_VCPU)
 			kvm_vcpu_load(t->vcpu);
-		break;
+	} else if (row->lock == LOCK_SLOTS) {
+		mutex_lock(&t->kvm->slots_lock);
+	} else if (row->lock == LOCK_VM) {
+		mutex_lock(&t->kvm->lock);
 	}
 	return 0;
 }
 
 static void row_unlock(const struct kvm_ioctl *row, const struct kvm_ioctl_target *t)
 {
-	switch (row->lock) {
-	case LOCK_VM:
-		mutex_unlock(&t->kvm->lock);
-		break;
-	case LOCK_SLOTS:
-		mutex_unlock(&t->kvm->slots_lock);
-		break;
-	case LOCK_VCPU:
-		kvm_vcpu_put(t->vcpu);
-		fallthrough;
-	case LOCK_VCPU_IDLE:
+	if (row->lock >= LOCK_VCPU) {
+		if (row->lock == LOCK_VCPU)
+			kvm_vcpu_put(t->vcpu);
 		mutex_unlock(&t->vcpu->mutex);
-		break;
+	} else if (row->lock == LOCK_SLOTS) {
+		mutex_unlock(&t->kvm->slots_lock);
+	} else if (row->lock == LOCK_VM) {
+		mutex_unlock(&t->kvm->lock);
 	}
 }
 
@@ -287,7 +262,9 @@ static noinline long call_large(const struct kvm_ioctl *row, const struct kvm_io
 
 static const struct ioctl_index *target_index(const struct kvm_ioctl_target *t)
 {
-	return &indexes[t->vcpu ? FILE_VCPU : t->kvm ? FILE_VM : FILE_SYS];
+	if (t->vcpu)
+		return &indexes[FILE_VCPU];
+	return t->kvm ? &indexes[FILE_VM] : &indexes[FILE_SYS];
 }
 
 /**
