@@ -45,6 +45,11 @@ static int cap_tsc_control(struct kvm *kvm)
 	return x86_tsc_ratio_one != 0;
 }
 
+static int cap_xcrs(struct kvm *kvm)
+{
+	return boot_cpu_has(X86_FEATURE_XSAVE);
+}
+
 static int cap_clock(struct kvm *kvm)
 {
 	return KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
@@ -60,7 +65,7 @@ static const struct kvm_cap caps[] = {
 	{ KVM_CAP_SREGS2, 1 },
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_XSAVE2, .get = x86_cap_xsave2 },
-	{ KVM_CAP_XCRS, 1 },
+	{ KVM_CAP_XCRS, .get = cap_xcrs },
 	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
 	{ KVM_CAP_SYS_ATTRIBUTES, 1 },
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
