@@ -66,13 +66,13 @@ void x86_fpu_put(struct kvm_vcpu *vcpu)
  * XCR0, XSS, PKRU. A guest without CR4.OSXSAVE cannot use what XCR0 and XSS enable. PKRU counts for
  * a guest that has turned protection keys on, and is kept for one that has it in XCR0.
  */
-static bool uses_pkru(const struct x86_vcpu *v)
+static __always_inline bool uses_pkru(const struct x86_vcpu *v)
 {
 	return cpu_feature_enabled(X86_FEATURE_OSPKE) &&
 	       (v->xcr0 & XFEATURE_MASK_PKRU || v->cr4 & X86_CR4_PKE);
 }
 
-static void switch_xcr0_xss(const struct x86_vcpu *v, bool guest)
+static __always_inline void switch_xcr0_xss(const struct x86_vcpu *v, bool guest)
 {
 	if (!(v->cr4 & X86_CR4_OSXSAVE))
 		return;

@@ -101,12 +101,12 @@ static void set_accumulator(struct kvm_vcpu *vcpu, unsigned int size, u32 val)
 static int complete_in(struct kvm_vcpu *vcpu)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
-	u32 val = 0;
+	u32 val;
 
 	/* User space may have moved the vCPU meanwhile (reset, migration): then the IN never happened. */
 	if (x86_linear_rip(vcpu) != v->pio.linear_rip)
 		return EXIT_RESUME;
-	memcpy(&val, v->pio_data, v->pio.size);
+	val = READ_ONCE(*v->pio_data);
 	trace_kvm_pio(KVM_PIO_IN, v->pio.port, v->pio.size, 1, &val);
 	set_accumulator(vcpu, v->pio.size, val);
 	return x86_insn_skip(vcpu);
@@ -140,7 +140,7 @@ static int fast_out(struct kvm_vcpu *vcpu, u16 port, unsigned int size)
 	if (!x86_pio_write(vcpu, port, size, &val))
 		return r;
 	/* The write goes before a debug exit of the skip: it must not be lost. */
-	memcpy(to_x86(vcpu)->pio_data, &val, size);
+	*to_x86(vcpu)->pio_data = val;
 	x86_exit_io(vcpu, port, size, 1, false);
 	return EXIT_TO_USER;
 }
@@ -162,7 +162,7 @@ static int out_in_place(struct kvm_vcpu *vcpu, u16 port, unsigned int size)
 
 	if (!x86_pio_write(vcpu, port, size, &val))
 		return x86_insn_skip(vcpu);
-	memcpy(v->pio_data, &val, size);
+	*v->pio_data = val;
 	v->pio.linear_rip = x86_linear_rip(vcpu);
 	v->complete_user = complete_out;
 	x86_exit_io(vcpu, port, size, 1, false);

@@ -306,7 +306,8 @@ static void trace_exit(struct kvm_vcpu *vcpu)
 static void entry_given_up(struct kvm_vcpu *vcpu)
 {
 	x86_op(cancel_injection)(vcpu);
-	lapic_pv_eoi_after_exit(vcpu);
+	if (to_x86(vcpu)->pv.eoi.armed)
+		lapic_pv_eoi_after_exit(vcpu);
 }
 
 static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
@@ -344,8 +345,10 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 	local_irq_enable();
 	preempt_enable();
 	kvm_vcpu_srcu_lock(vcpu);
-	vapic_after_exit(vcpu);
-	lapic_pv_eoi_after_exit(vcpu);
+	if (unlikely(v->vapic.active))
+		vapic_after_exit(vcpu);
+	if (v->pv.eoi.armed)
+		lapic_pv_eoi_after_exit(vcpu);
 	return x86_op(handle_exit)(vcpu, fastpath);
 }
 

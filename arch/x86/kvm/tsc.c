@@ -370,6 +370,24 @@ static void catch_up(struct kvm_vcpu *vcpu)
 		set_offset(vcpu, t->offset + due - now);
 }
 
+static noinline void adjust(struct kvm_vcpu *vcpu, int cpu, u64 lost)
+{
+	struct x86_tsc *t = &to_x86(vcpu)->tsc;
+
+	if (t->lost != lost)
+		make_up_for_suspend(vcpu, lost);
+	if (check_tsc_unstable() && t->last_guest && t->last_cpu != cpu) {
+		set_offset(vcpu, t->last_guest - scale(rdtsc(), t->ratio));
+		t->catchup = true;
+	}
+	if (t->catchup)
+		catch_up(vcpu);
+	/* Without a master clock a page is as good as the CPU it was made on. */
+	if (t->last_cpu != cpu && !READ_ONCE(vm_clock(vcpu)->use_master))
+		kvm_request(vcpu, KVM_REQ_CLOCK_UPDATE);
+	t->last_cpu = cpu;
+}
+
 /**
  * x86_tsc_load - the vCPU comes to a CPU
  * @vcpu: being loaded
@@ -380,22 +398,11 @@ static void catch_up(struct kvm_vcpu *vcpu)
  */
 void x86_tsc_load(struct kvm_vcpu *vcpu, int cpu)
 {
-	struct x86_tsc *t = &to_x86(vcpu)->tsc;
-	bool unstable = check_tsc_unstable();
+	const struct x86_tsc *t = &to_x86(vcpu)->tsc;
 	u64 lost = READ_ONCE(x86_tsc_lost);
 
-	if (unlikely(t->lost != lost))
-		make_up_for_suspend(vcpu, lost);
-	if (unlikely(unstable && t->last_guest && t->last_cpu != cpu)) {
-		set_offset(vcpu, t->last_guest - scale(rdtsc(), t->ratio));
-		t->catchup = true;
-	}
-	if (unlikely(t->catchup))
-		catch_up(vcpu);
-	/* Without a master clock a page is as good as the CPU it was made on. */
-	if (t->last_cpu != cpu && !READ_ONCE(vm_clock(vcpu)->use_master))
-		kvm_request(vcpu, KVM_REQ_CLOCK_UPDATE);
-	t->last_cpu = cpu;
+	if (unlikely(t->last_cpu != cpu || t->lost != lost || t->catchup))
+		adjust(vcpu, cpu, lost);
 }
 
 void x86_tsc_put(struct kvm_vcpu *vcpu)

@@ -75,30 +75,23 @@ int x86_user_return_add(u32 msr)
 }
 EXPORT_SYMBOL_GPL(x86_user_return_add);
 
-static void read_host(struct cpu_slots *c, unsigned int slot)
+/* The bits in @mask of @value, the others of the host's. */
+static u64 guest_value(const struct cpu_slots *c, unsigned int slot, u64 value, u64 mask)
 {
-	rdmsrl(slot_msr[slot], c->slot[slot].host);
-	c->slot[slot].now = c->slot[slot].host;
-	c->known |= BIT(slot);
+	return (value & mask) | (c->slot[slot].host & ~mask);
 }
 
-/**
- * x86_user_return_set - a guest's value into the MSR of @slot, until the return to user space
- * @slot: of x86_user_return_add()
- * @value: the guest's
- * @mask: bits that are the guest's to choose; the others keep the host's value
- *
- * Context: preemption off.
- * Return: 0, or -EINVAL when the CPU does not take the value.
- */
-int x86_user_return_set(unsigned int slot, u64 value, u64 mask)
+/* Return: 0, or -EINVAL when the CPU does not take the value. */
+static noinline int set_slowly(struct cpu_slots *c, unsigned int slot, u64 value, u64 mask)
 {
-	struct cpu_slots *c = this_cpu_ptr(&cpu_slots);
 	unsigned long flags;
 
-	if (!(c->known & BIT(slot)))
-		read_host(c, slot);
-	value = (value & mask) | (c->slot[slot].host & ~mask);
+	if (!(c->known & BIT(slot))) {
+		rdmsrl(slot_msr[slot], c->slot[slot].host);
+		c->slot[slot].now = c->slot[slot].host;
+		c->known |= BIT(slot);
+	}
+	value = guest_value(c, slot, value, mask);
 	if (value == c->slot[slot].now)
 		return 0;
 	if (wrmsrl_safe(slot_msr[slot], value))
@@ -113,6 +106,25 @@ int x86_user_return_set(unsigned int slot, u64 value, u64 mask)
 	}
 	local_irq_restore(flags);
 	return 0;
+}
+
+/**
+ * x86_user_return_set - a guest's value into the MSR of @slot, until the return to user space
+ * @slot: of x86_user_return_add()
+ * @value: the guest's
+ * @mask: bits that are the guest's to choose; the others keep the host's value
+ *
+ * Context: preemption off.
+ * Return: 0, or -EINVAL when the CPU does not take the value.
+ */
+int x86_user_return_set(unsigned int slot, u64 value, u64 mask)
+{
+	struct cpu_slots *c = this_cpu_ptr(&cpu_slots);
+
+	if (likely(c->known & BIT(slot) &&
+		   guest_value(c, slot, value, mask) == c->slot[slot].now))
+		return 0;
+	return set_slowly(c, slot, value, mask);
 }
 EXPORT_SYMBOL_GPL(x86_user_return_set);
 

@@ -163,7 +163,7 @@ struct x86_vcpu {
 	int			(*complete_user)(struct kvm_vcpu *vcpu);
 	struct x86_insn		*insn;
 	struct insn_length	(*lengths)[INSN_LENGTH_WAYS];	/* a part of insn */
-	void			*pio_data;	/* the page that user space maps behind kvm_run, for KVM_EXIT_IO */
+	u32			*pio_data;	/* the page that user space maps behind kvm_run, for KVM_EXIT_IO */
 	struct {
 		unsigned long	linear_rip;
 		u16		port;

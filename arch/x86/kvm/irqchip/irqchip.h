@@ -140,12 +140,12 @@ void lapic_set_sipi_vector(struct kvm_vcpu *vcpu, u8 vector);
 int lapic_user_extint(struct kvm_vcpu *vcpu, u8 vector);
 bool lapic_user_extint_ready(struct kvm_vcpu *vcpu);
 
-/* PV EOI (pv MSR, MSR_KVM_PV_EOI_EN): 0, or 1 for #GP. Sync around the entry. */
+/* PV EOI (pv MSR, MSR_KVM_PV_EOI_EN): 0, or 1 for #GP. Sync around the entry; after it, if armed. */
 int lapic_pv_eoi_set(struct kvm_vcpu *vcpu, u64 msr);
 void lapic_pv_eoi_before_entry(struct kvm_vcpu *vcpu);
 void lapic_pv_eoi_after_exit(struct kvm_vcpu *vcpu);
 
-/* vapic.c: a TPR in guest memory, and the VMM told of TPR accesses. */
+/* vapic.c: a TPR in guest memory, if active, and the VMM told of TPR accesses. */
 void vapic_before_entry(struct kvm_vcpu *vcpu);
 void vapic_after_exit(struct kvm_vcpu *vcpu);
 void vapic_tpr_accessed(struct kvm_vcpu *vcpu, bool write);

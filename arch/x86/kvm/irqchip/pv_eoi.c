@@ -66,7 +66,7 @@ void lapic_pv_eoi_before_entry(struct kvm_vcpu *vcpu)
 	plain = eoi_is_plain(a);
 	if (plain && !pv->eoi.armed)
 		pv->eoi.armed = !write_word(vcpu, KVM_PV_EOI_ENABLED);
-	else if (!plain)
+	else if (!plain && pv->eoi.armed)
 		lapic_pv_eoi_after_exit(vcpu);
 }
 
@@ -75,8 +75,6 @@ void lapic_pv_eoi_after_exit(struct kvm_vcpu *vcpu)
 	struct x86_pv *pv = &to_x86(vcpu)->pv;
 	u8 val;
 
-	if (!pv->eoi.armed)
-		return;
 	if (kvm_read_guest_cached(vcpu->kvm, &pv->eoi.page, 0, &val, sizeof(val)))
 		return;		/* the guest took its memory away: try again at the next exit */
 	if (!(val & KVM_PV_EOI_MASK)) {

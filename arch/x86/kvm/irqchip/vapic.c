@@ -33,8 +33,6 @@ void vapic_after_exit(struct kvm_vcpu *vcpu)
 	struct x86_vcpu *v = to_x86(vcpu);
 	u32 word;
 
-	if (!v->vapic.active)
-		return;
 	if (kvm_read_guest_cached(vcpu->kvm, &v->vapic.page, 0, &word, sizeof(word)))
 		return;
 	lapic_write_tpr(v->lapic, word & 0xff);

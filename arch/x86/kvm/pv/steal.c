@@ -145,6 +145,23 @@ static bool may_be_flushed(struct x86_vcpu *v)
 	return v->between_insns;
 }
 
+static void set_preempted(struct kvm_vcpu *vcpu)
+{
+	struct x86_pv *pv = &to_x86(vcpu)->pv;
+	struct kvm_gpa_cache *page = &pv->steal.page;
+	struct kvm *kvm = vcpu->kvm;
+	u8 val = KVM_VCPU_PREEMPTED;
+	int idx;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	if (page_current(kvm, page) &&
+	    !copy_to_user_nofault(preempted_byte(pv), &val, sizeof(val))) {
+		pv->steal.preempted_set = true;
+		kvm_mark_dirty(kvm, page->slot, gpa_to_gfn(page->gpa));
+	}
+	srcu_read_unlock(&kvm->srcu, idx);
+}
+
 /**
  * pv_steal_put - the vCPU is put away: it does not run, tell the others
  * @vcpu: being put away
@@ -155,20 +172,8 @@ static bool may_be_flushed(struct x86_vcpu *v)
 void pv_steal_put(struct kvm_vcpu *vcpu)
 {
 	struct x86_pv *pv = &to_x86(vcpu)->pv;
-	struct kvm_gpa_cache *page = &pv->steal.page;
-	struct kvm *kvm = vcpu->kvm;
-	u8 val = KVM_VCPU_PREEMPTED;
-	int idx;
 
-	if (!may_be_flushed(to_x86(vcpu)))
-		return;
-	if (!pv->steal.usable || pv->steal.preempted_set || current->mm != kvm->mm)
-		return;
-	idx = srcu_read_lock(&kvm->srcu);
-	if (page_current(kvm, page) &&
-	    !copy_to_user_nofault(preempted_byte(pv), &val, sizeof(val))) {
-		pv->steal.preempted_set = true;
-		kvm_mark_dirty(kvm, page->slot, gpa_to_gfn(page->gpa));
-	}
-	srcu_read_unlock(&kvm->srcu, idx);
+	if (may_be_flushed(to_x86(vcpu)) && pv->steal.usable && !pv->steal.preempted_set &&
+	    current->mm == vcpu->kvm->mm)
+		set_preempted(vcpu);
 }

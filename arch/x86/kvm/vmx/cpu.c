@@ -177,9 +177,8 @@ static void join(struct vmx_cpu *c, struct vcpu_vmx *vmx, int cpu)
 	local_irq_restore(flags);
 }
 
-void vmx_vmcs_load(struct vcpu_vmx *vmx, int cpu)
+static noinline void make_current(struct vmx_cpu *c, struct vcpu_vmx *vmx, int cpu)
 {
-	struct vmx_cpu *c = per_cpu_ptr(&vmx_cpu, cpu);
 	bool moved = vmx->vmcs.cpu != cpu;
 
 	if (moved)
@@ -195,6 +194,14 @@ void vmx_vmcs_load(struct vcpu_vmx *vmx, int cpu)
 		vmx_host_state_once(vmx);
 		vmx->flush |= FLUSH_PENDING_EPT | FLUSH_PENDING_VPID;
 	}
+}
+
+void vmx_vmcs_load(struct vcpu_vmx *vmx, int cpu)
+{
+	struct vmx_cpu *c = per_cpu_ptr(&vmx_cpu, cpu);
+
+	if (unlikely(vmx->vmcs.cpu != cpu || c->current_vmcs != &vmx->vmcs))
+		make_current(c, vmx, cpu);
 }
 
 /*
