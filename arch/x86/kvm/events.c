@@ -263,7 +263,7 @@ static void inject_irq_or_wait(struct kvm_vcpu *vcpu)
 	struct x86_events *e = events_of(vcpu);
 	int vector;
 
-	if (!irqchip_has_interrupt(vcpu))
+	if (!irqchip_has_injection(vcpu))
 		return;
 	if (!x86_event_injected(e) && x86_op(interrupt_allowed)(vcpu)) {
 		vector = irqchip_take_interrupt(vcpu);
@@ -276,7 +276,7 @@ static void inject_irq_or_wait(struct kvm_vcpu *vcpu)
 			x86_op(inject_interrupt)(vcpu, false);
 		}
 	}
-	if (irqchip_has_interrupt(vcpu))
+	if (irqchip_has_injection(vcpu))
 		x86_op(want_irq_window)(vcpu);
 }
 

@@ -146,7 +146,7 @@ static const struct {
 	{ KVM_REQ_INTERCEPTS,			req_intercepts },
 	{ KVM_REQ_SMI,				req_smi },
 	{ KVM_REQ_DIRTY_RING,			req_dirty_ring },
-	{ KVM_REQ_SCAN_IOAPIC,			req_nothing },
+	{ KVM_REQ_SCAN_IOAPIC,			req_intercepts },
 	{ KVM_REQ_OUTSIDE,			req_nothing },
 	{ KVM_REQ_UNBLOCK,			req_nothing },
 };
@@ -210,7 +210,11 @@ static int prepare_events(struct kvm_vcpu *vcpu, bool *immediate_exit)
 	if (window_wanted(vcpu))
 		x86_op(want_irq_window)(vcpu);
 	if (v->lapic) {
-		x86_op(update_cr8_intercept)(vcpu, lapic_get_tpr(vcpu), irqchip_highest_irr(vcpu));
+		if (lapic_by_hardware(vcpu))
+			x86_cold(show_interrupts)(vcpu);
+		else
+			x86_op(update_cr8_intercept)(vcpu, lapic_get_tpr(vcpu),
+						     irqchip_highest_irr(vcpu));
 		vapic_before_entry(vcpu);
 		lapic_pv_eoi_before_entry(vcpu);
 	}

@@ -196,7 +196,10 @@ static void refresh_vectors(struct ioapic *io)
 
 	for (pin = 0; pin < KVM_IOAPIC_NUM_PINS; pin++)
 		__set_bit(io->rte[pin] & RTE_VECTOR, now);
+	if (bitmap_equal(io->vectors, now, 256))
+		return;
 	bitmap_copy(io->vectors, now, 256);
+	irqchip_eoi_vectors_changed(io->kvm);
 }
 
 static void write_rte(struct ioapic *io, unsigned int reg, u32 val)

@@ -54,11 +54,20 @@ bool irqchip_has_interrupt(struct kvm_vcpu *vcpu)
 	return pic_requests(vcpu) || lapic_peek(vcpu) >= 0;
 }
 
+bool irqchip_has_injection(struct kvm_vcpu *vcpu)
+{
+	if (!lapic_by_hardware(vcpu))
+		return irqchip_has_interrupt(vcpu);
+	return pic_requests(vcpu);
+}
+
 int irqchip_take_interrupt(struct kvm_vcpu *vcpu)
 {
 	if (!to_lapic(vcpu))
 		return -1;
-	return pic_requests(vcpu) ? pic_take(vcpu) : lapic_take(vcpu);
+	if (pic_requests(vcpu))
+		return pic_take(vcpu);
+	return lapic_by_hardware(vcpu) ? -1 : lapic_take(vcpu);
 }
 
 /*

@@ -95,6 +95,15 @@ int lapic_x2apic_write(struct kvm_vcpu *vcpu, u32 msr, u64 data);
 u64 lapic_tscdeadline_get(struct kvm_vcpu *vcpu);
 void lapic_tscdeadline_set(struct kvm_vcpu *vcpu, u64 tsc);
 void lapic_cpuid_changed(struct kvm_vcpu *vcpu);
+/* apicv.c: a backend whose hardware takes interrupts out of the register page. */
+void lapic_may_be_hardware(struct kvm_vcpu *vcpu);
+void lapic_set_by_hardware(struct kvm_vcpu *vcpu, bool on);
+bool lapic_by_hardware(struct kvm_vcpu *vcpu);
+u16 lapic_interrupt_status(struct kvm_vcpu *vcpu);
+void lapic_hardware_eoi(struct kvm_vcpu *vcpu, u8 vector);
+void lapic_hardware_icr(struct kvm_vcpu *vcpu);
+void lapic_eoi_vectors(struct kvm_vcpu *vcpu, u64 *words);
+bool lapic_is_x2apic(struct kvm_vcpu *vcpu);
 bool lapic_hw_enabled(struct kvm_vcpu *vcpu);		/* APIC_BASE.EN */
 /* xAPIC register page: MMIO accesses at the APIC base are offered here first. 0, or -EOPNOTSUPP. */
 int lapic_mmio_read(struct kvm_vcpu *vcpu, gpa_t gpa, int len, void *val);
@@ -106,6 +115,7 @@ int lapic_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa, int len, const void *val)
  * CR8 interception, -1 none.
  */
 bool irqchip_has_interrupt(struct kvm_vcpu *vcpu);
+bool irqchip_has_injection(struct kvm_vcpu *vcpu);	/* one that is ours to inject */
 int irqchip_take_interrupt(struct kvm_vcpu *vcpu);
 int irqchip_highest_irr(struct kvm_vcpu *vcpu);
 /* Fire timers that are due into IRR (or LVT): before each look for interrupts. */

@@ -41,15 +41,28 @@ static unsigned int count_vectors(const struct lapic *a, u32 reg)
 
 int lapic_highest_irr(struct lapic *a)
 {
-	return READ_ONCE(a->irr_pending) ? highest_vector(a, APIC_IRR) : -1;
+	if (!READ_ONCE(a->irr_pending))
+		return -1;
+	lapic_take_posted(a);
+	return highest_vector(a, APIC_IRR);
+}
+
+int lapic_highest_isr(const struct lapic *a)
+{
+	return highest_vector(a, APIC_ISR);
+}
+
+static void recount_isr(struct lapic *a)
+{
+	a->isr_highest = highest_vector(a, APIC_ISR);
+	a->isr_count = count_vectors(a, APIC_ISR);
 }
 
 /* The registers have been written as a whole: make what mirrors them true again. */
 void lapic_recount(struct lapic *a)
 {
 	WRITE_ONCE(a->irr_pending, true);
-	a->isr_highest = highest_vector(a, APIC_ISR);
-	a->isr_count = count_vectors(a, APIC_ISR);
+	recount_isr(a);
 	WRITE_ONCE(a->sw_enabled, lapic_reg(a, APIC_SPIV) & APIC_SPIV_APIC_ENABLED);
 	lapic_update_ppr(a);
 }
@@ -59,9 +72,12 @@ void lapic_update_ppr(struct lapic *a)
 {
 	u32 tpr = lapic_reg(a, APIC_TASKPRI);
 	u32 old = lapic_reg(a, APIC_PROCPRI);
-	u32 isr = a->isr_highest < 0 ? 0 : a->isr_highest & 0xf0;
-	u32 ppr = (tpr & 0xf0) >= isr ? tpr : isr;
+	u32 isr, ppr;
 
+	if (a->by_hardware)
+		recount_isr(a);
+	isr = a->isr_highest < 0 ? 0 : a->isr_highest & 0xf0;
+	ppr = (tpr & 0xf0) >= isr ? tpr : isr;
 	if (ppr == old)
 		return;
 	lapic_reg_set(a, APIC_PROCPRI, ppr);
@@ -87,7 +103,7 @@ void lapic_write_tpr(struct lapic *a, u8 tpr)
  * Acceptance.
  */
 
-static void lapic_wake(struct lapic *a)
+void lapic_wake(struct lapic *a)
 {
 	kvm_request(a->vcpu, KVM_REQ_EVENT);
 	kvm_vcpu_kick(a->vcpu);
@@ -109,6 +125,8 @@ static int accept_vector(struct lapic *a, const struct apic_message *msg)
 			clear_bit(vector & 31, lapic_vector_word(a, APIC_TMR, vector));
 	}
 
+	if (a->posts)
+		return lapic_post(a, vector);
 	if (test_and_set_bit(vector & 31, lapic_vector_word(a, APIC_IRR, vector)))
 		return 0;
 	WRITE_ONCE(a->irr_pending, true);
@@ -199,7 +217,7 @@ void lapic_timer_deliver(struct lapic *a)
  * notifier behind them; it keeps a bitmap of the vectors in its table. One in user space is told
  * of the level-triggered ones of its routes only.
  */
-static void lapic_eoi_broadcast(struct lapic *a, u8 vector)
+void lapic_eoi_broadcast(struct lapic *a, u8 vector)
 {
 	struct kvm *kvm = a->vcpu->kvm;
 	bool level = lapic_vector_test(a, APIC_TMR, vector);
@@ -220,8 +238,13 @@ static void lapic_eoi_broadcast(struct lapic *a, u8 vector)
 
 void lapic_eoi(struct lapic *a)
 {
-	int vector = a->isr_highest;
+	int vector;
 
+	if (a->by_hardware) {
+		recount_isr(a);
+		kvm_request(a->vcpu, KVM_REQ_EVENT);	/* it must hear of it */
+	}
+	vector = a->isr_highest;
 	trace_kvm_eoi(a->vcpu->vcpu_id, vector);
 	if (vector < 0)
 		return;
@@ -277,6 +300,7 @@ int lapic_take(struct kvm_vcpu *vcpu)
 	WRITE_ONCE(a->irr_pending, false);
 	clear_bit(vector & 31, lapic_vector_word(a, APIC_IRR, vector));
 	smp_mb__after_atomic();
+	lapic_take_posted(a);
 	if (highest_vector(a, APIC_IRR) >= 0)
 		WRITE_ONCE(a->irr_pending, true);
 
@@ -298,6 +322,7 @@ bool lapic_hw_enabled(struct kvm_vcpu *vcpu)
 {
 	return READ_ONCE(to_x86(vcpu)->apic_base) & MSR_IA32_APICBASE_ENABLE;
 }
+EXPORT_SYMBOL_GPL(lapic_hw_enabled);
 
 /* An i8259 is wired to LINT0. A LAPIC that is turned off passes it through (10.4.3). */
 bool lapic_accepts_extint(struct kvm_vcpu *vcpu)
@@ -340,9 +365,11 @@ void *lapic_page(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(lapic_page);
 
-/* Such hardware has written the TPR there. */
+/* Such hardware has written the TPR there. If it delivers, it knows what that means. */
 void lapic_tpr_changed(struct kvm_vcpu *vcpu)
 {
+	if (to_lapic(vcpu)->by_hardware)
+		return;
 	lapic_update_ppr(to_lapic(vcpu));
 	if (READ_ONCE(to_lapic(vcpu)->irr_pending))
 		kvm_request(vcpu, KVM_REQ_EVENT);
@@ -478,6 +505,7 @@ static void base_mode_changed(struct lapic *a, u64 new)
 	}
 	apic_map_changed(a->vcpu->kvm);
 	kvm_request(a->vcpu, KVM_REQ_EVENT);
+	kvm_request(a->vcpu, KVM_REQ_INTERCEPTS);
 }
 
 /* Do all accesses to the address of reset mean our registers, and need none be reported? */
@@ -590,6 +618,7 @@ static void reset_registers(struct lapic *a, bool init)
 	u32 id = lapic_reg(a, APIC_ID);		/* INIT keeps it (10.4.7.3) */
 	u32 lvt;
 
+	lapic_take_posted(a);
 	memset(a->regs, 0, APIC_SELF_IPI + 0x10);
 	if (lapic_x2apic(a)) {
 		lapic_reg_set(a, APIC_ID, vcpu->id);

@@ -5,6 +5,7 @@
  * The register page has the layout of SDM vol 3, table 10-1, which is also that of KVM_GET_LAPIC.
  * Who may touch what:
  *   IRR, TMR      anyone, by atomic bit operations; a sender sets TMR first, then IRR
+ *   posted        the same, in place of IRR, where hardware may be changing IRR (apicv.c)
  *   init_sipi     anyone, by atomic bit operations
  *   timer.pending set by the timer's interrupt, cleared by the vCPU's thread
  *   all the rest  the vCPU's own thread (vcpu->mutex); senders glance at ID, LDR, DFR, LVT0
@@ -38,6 +39,9 @@ struct lapic {
 	struct kvm_vcpu		*vcpu;
 	u8			*regs;		/* one page */
 	bool			sw_enabled;	/* mirrors SPIV bit 8 */
+	bool			posts;		/* senders use posted[]; never changes */
+	bool			by_hardware;	/* the hardware delivers, and changes IRR and ISR */
+	DECLARE_BITMAP(posted, 256);		/* on their way into IRR */
 	bool			no_page;	/* is not where the registers' page of the MMU is */
 	bool			irr_pending;	/* false: IRR is known to be empty */
 	s16			isr_highest;	/* highest vector in service, -1 none */
@@ -109,6 +113,18 @@ void lapic_recount(struct lapic *a);
 void lapic_set_version(struct lapic *a);
 void lapic_set_spiv(struct lapic *a, u32 val);
 void lapic_place_changed(struct lapic *a);
+
+int lapic_highest_isr(const struct lapic *a);
+void lapic_wake(struct lapic *a);
+void lapic_eoi_broadcast(struct lapic *a, u8 vector);
+
+/* apicv.c */
+void lapic_take_posted(struct lapic *a);
+int lapic_post(struct lapic *a, u8 vector);
+void irqchip_eoi_vectors_changed(struct kvm *kvm);
+
+/* lapic_regs.c */
+void lapic_icr_written(struct lapic *a);
 
 /* lapic_timer.c */
 void lapic_timer_init(struct lapic *a);

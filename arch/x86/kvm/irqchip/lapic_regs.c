@@ -76,11 +76,23 @@ static void send_ipi(struct lapic *a)
 	apic_send(a->vcpu->kvm, a, &msg);
 }
 
+#define ICR_WRITABLE	(APIC_VECTOR_MASK | APIC_MODE_MASK | APIC_DEST_LOGICAL | APIC_INT_ASSERT | \
+			 APIC_INT_LEVELTRIG | APIC_DEST_ALLBUT)
+
 /* It is sent at once: the delivery status never reads as pending. */
 static void write_icr(struct lapic *a, u32 reg, u32 val)
 {
 	lapic_reg_set(a, APIC_ICR, val);
 	send_ipi(a);
+}
+
+/* The hardware has stored what the guest wrote, as it stood. */
+void lapic_icr_written(struct lapic *a)
+{
+	u32 val = lapic_reg(a, APIC_ICR) & ICR_WRITABLE;
+
+	trace_kvm_apic_write(APIC_ICR, val);
+	write_icr(a, APIC_ICR, val);
 }
 
 static void write_self_ipi(struct lapic *a, u32 reg, u32 val)
@@ -126,8 +138,6 @@ static void write_tdcr(struct lapic *a, u32 reg, u32 val)
 #define LVT_DELIVERY	(LVT_COMMON | APIC_MODE_MASK)
 #define LVT_PIN		(LVT_DELIVERY | APIC_INPUT_POLARITY | APIC_LVT_LEVEL_TRIGGER)
 #define LVT_STATUS	(APIC_SEND_PENDING | APIC_LVT_REMOTE_IRR)
-#define ICR_WRITABLE	(APIC_VECTOR_MASK | APIC_MODE_MASK | APIC_DEST_LOGICAL | APIC_INT_ASSERT | \
-			 APIC_INT_LEVELTRIG | APIC_DEST_ALLBUT)
 #define SPIV_WRITABLE	(APIC_VECTOR_MASK | APIC_SPIV_APIC_ENABLED | APIC_SPIV_FOCUS_DISABLED | \
 			 APIC_SPIV_DIRECTED_EOI)
 
@@ -190,6 +200,10 @@ static u32 read_reg(struct lapic *a, u32 reg)
 	switch (reg) {
 	case APIC_TMCCT:
 		val = lapic_timer_current(a);
+		break;
+	case APIC_IRR ... APIC_IRR + 0x70:
+		lapic_take_posted(a);
+		val = lapic_reg(a, reg);
 		break;
 	case APIC_PROCPRI:
 		lapic_update_ppr(a);
@@ -338,6 +352,7 @@ long lapic_vcpu_get(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	if (!a)
 		return -EINVAL;
 	irqchip_deliver_timers(vcpu);
+	lapic_take_posted(a);
 	memcpy(s->regs, a->regs, sizeof(s->regs));
 	*state_reg(s, APIC_TMCCT) = lapic_timer_current(a);
 	if (lapic_x2apic(a) && !wide_ids(vcpu->kvm))
@@ -371,6 +386,7 @@ long lapic_vcpu_set(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 			return r;
 	}
 	lapic_timer_stop(a);
+	lapic_take_posted(a);
 	memcpy(a->regs, s->regs, sizeof(s->regs));
 	lapic_set_version(a);
 	lapic_recount(a);

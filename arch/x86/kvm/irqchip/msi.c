@@ -217,4 +217,5 @@ void irqchip_routing_changed(struct kvm *kvm)
 	kvm_irq_routing_walk(kvm, note_split_route, vectors);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 	bitmap_copy(chip->split_vectors, vectors, 256);
+	irqchip_eoi_vectors_changed(kvm);
 }

@@ -20,7 +20,7 @@ void vapic_before_entry(struct kvm_vcpu *vcpu)
 
 	if (!v->vapic.active)
 		return;
-	isr = max_t(int, a->isr_highest, 0);
+	isr = max(lapic_highest_isr(a), 0);
 	irr = max(lapic_highest_irr(a), 0);
 	word = (lapic_reg(a, APIC_TASKPRI) & 0xff) | (isr & 0xf0) << 8 | irr << 24;
 	/* The guest may have taken the page away: then it goes without. */

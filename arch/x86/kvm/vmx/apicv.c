@@ -6,28 +6,123 @@
  * (mmu/apic_page.c), at the address of the LAPIC in the guest, are recognized as such: reads
  * and writes of the TPR are carried out in the virtual-APIC page without an exit, all others exit
  * with their offset, and the emulator does the rest.
+ *
+ * Virtual-interrupt delivery: the processor takes the vectors out of IRR itself, as soon as the
+ * guest lets them in, and carries out EOIs and IPIs to oneself (irqchip/apicv.c). An EOI exits if
+ * it is to be seen by an IOAPIC. There is no use of posted interrupts: who has an interrupt for a
+ * vCPU that runs ends its turn, and the next entry tells the processor. In x2APIC mode the same is
+ * done for the MSRs, by a control that excludes that of the page.
  */
 #include "vmx.h"
 
 /* What the qualification has in bits 15:12 (table 28-6). */
 enum access_type { LINEAR_READ, LINEAR_WRITE, LINEAR_FETCH };
 
+#define X2APIC_MSR(reg)		(APIC_BASE_MSR + ((reg) >> 4))
+
 /* Module load: what is of no use without another control. */
 void vmx_apicv_setup(void)
 {
-	if (!vmx_can(WORD_CPU, CPU_BASED_TPR_SHADOW))
+	if (!vmx_can(WORD_CPU, CPU_BASED_TPR_SHADOW)) {
 		vmx_flexpriority = false;
+		vmx_apicv_on = false;
+	}
+	if (!vmx_unrestricted)	/* real mode has no IDT that the processor could deliver by */
+		vmx_apicv_on = false;
+}
+
+/* A new vCPU that nobody can send to yet. */
+void vmx_apicv_create(struct vcpu_vmx *vmx)
+{
+	if (vmx_apicv_on && vmx->x86.lapic)
+		lapic_may_be_hardware(&vmx->x86.vcpu);
 }
 
 /* A new VMCS; whether there is a TPR shadow has been decided. */
 void vmx_apicv_init(struct vcpu_vmx *vmx)
 {
 	hpa_t page = mmu_apic_page(vmx->x86.vcpu.kvm);
-	bool on = vmx->vtpr && page != INVALID_PAGE;
+	unsigned int i;
 
-	if (on)
+	if (page != INVALID_PAGE)
 		vmcs_write64(APIC_ACCESS_ADDR, page);
-	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES, on);
+	if (!vmx_apicv_on)
+		return;
+	memset(vmx->eoi_exits, 0, sizeof(vmx->eoi_exits));
+	for (i = 0; i < ARRAY_SIZE(vmx->eoi_exits); i++)
+		vmcs_write64_at(EOI_EXIT_BITMAP0, i, 0);
+	vmcs_write16(GUEST_INTR_STATUS, 0);
+}
+
+static void update_eoi_exits(struct vcpu_vmx *vmx)
+{
+	u64 words[ARRAY_SIZE(vmx->eoi_exits)] = { 0 };
+	unsigned int i;
+
+	lapic_eoi_vectors(&vmx->x86.vcpu, words);
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		if (words[i] == vmx->eoi_exits[i])
+			continue;
+		vmx->eoi_exits[i] = words[i];
+		vmcs_write64_at(EOI_EXIT_BITMAP0, i, words[i]);
+	}
+}
+
+/* The MSRs of x2APIC that the processor makes accesses to the page of: table 30-6 has them. */
+static void update_x2apic_msrs(struct vcpu_vmx *vmx, bool tpr, bool deliver)
+{
+	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_TASKPRI), !tpr, !tpr);
+	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_EOI), true, !(tpr && deliver));
+	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_SELF_IPI), true, !(tpr && deliver));
+}
+
+/* The LAPIC's mode, the vectors of IOAPICs, or what user space debugs has changed. */
+void vmx_apicv_update(struct vcpu_vmx *vmx)
+{
+	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
+	bool deliver, x2apic, page;
+
+	if (!vmx->vtpr)
+		return;
+	deliver = vmx_apicv_on && lapic_hw_enabled(vcpu) &&
+		  !(vcpu->guest_debug & KVM_GUESTDBG_BLOCKIRQ);
+	x2apic = vmx_apicv_on && vmx_can(WORD_CPU2, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE) &&
+		 lapic_is_x2apic(vcpu);
+	page = mmu_apic_page(vcpu->kvm) != INVALID_PAGE && !x2apic;
+
+	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES, page);
+	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE, x2apic);
+	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY, deliver);
+	update_x2apic_msrs(vmx, x2apic, deliver);
+	if (deliver)
+		update_eoi_exits(vmx);
+	lapic_set_by_hardware(vcpu, deliver);
+}
+
+/* What waits and what is in service may be other than the processor remembers. */
+void vmx_show_interrupts(struct kvm_vcpu *vcpu)
+{
+	vmcs_write16(GUEST_INTR_STATUS, lapic_interrupt_status(vcpu));
+}
+
+int vmx_exit_eoi(struct kvm_vcpu *vcpu)
+{
+	lapic_hardware_eoi(vcpu, vmx_qualification(to_vmx(vcpu)));
+	return EXIT_RESUME;
+}
+
+/*
+ * After the instruction: what it wrote is in the virtual-APIC page. Of the registers that are
+ * written so, only ICR has to be acted on; an IPI to oneself has been already (30.4.3.2).
+ */
+int vmx_exit_apic_write(struct kvm_vcpu *vcpu)
+{
+	u64 offset = vmx_qualification(to_vmx(vcpu)) & APIC_ACCESS_OFFSET;
+
+	if (KVM_BUG_ON(offset != APIC_ICR, vcpu->kvm))
+		return -EIO;
+	lapic_hardware_icr(vcpu);
+	return EXIT_RESUME;
 }
 
 /*

@@ -38,6 +38,10 @@ bool vmx_flexpriority = true;
 module_param_named(flexpriority, vmx_flexpriority, bool, 0444);
 MODULE_PARM_DESC(flexpriority, "let the processor recognize accesses to the local APIC's registers");
 
+bool vmx_apicv_on = true;
+module_param_named(enable_apicv, vmx_apicv_on, bool, 0444);
+MODULE_PARM_DESC(enable_apicv, "let the processor deliver the local APIC's interrupts");
+
 unsigned int vmx_ple_gap = 128;
 module_param_named(ple_gap, vmx_ple_gap, uint, 0444);
 MODULE_PARM_DESC(ple_gap, "cycles between two PAUSEs of one loop at most; 0: do not look for loops");
@@ -87,6 +91,7 @@ static const struct kvm_x86_ops vmx_ops = {
 	.flush_tlb		= vmx_flush_tlb,
 	.load_root		= vmx_load_root,
 	.write_tsc		= vmx_write_tsc,
+	.show_interrupts	= vmx_show_interrupts,
 	.timer_arm		= vmx_timer_arm,
 
 	.prepare_switch		= vmx_prepare_switch,

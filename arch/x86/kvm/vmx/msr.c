@@ -92,7 +92,7 @@ void vmx_msrs_changed(struct vcpu_vmx *vmx)
 /*
  * The bitmap: reads of the low range, reads of the high one, then the same for writes, 1 KiB each.
  */
-static void bitmap_set_msr(struct vcpu_vmx *vmx, u32 index, bool read_exits, bool write_exits)
+void vmx_msr_bitmap_set(struct vcpu_vmx *vmx, u32 index, bool read_exits, bool write_exits)
 {
 	unsigned int bit = index & 0x1fff;
 
@@ -107,8 +107,8 @@ static void bitmap_open(struct vcpu_vmx *vmx, u32 index)
 {
 	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
 
-	bitmap_set_msr(vmx, index, !x86_msr_allowed(vcpu, index, KVM_MSR_FILTER_READ),
-		       !x86_msr_allowed(vcpu, index, KVM_MSR_FILTER_WRITE));
+	vmx_msr_bitmap_set(vmx, index, !x86_msr_allowed(vcpu, index, KVM_MSR_FILTER_READ),
+			   !x86_msr_allowed(vcpu, index, KVM_MSR_FILTER_WRITE));
 }
 
 void vmx_msr_bitmap_init(struct vcpu_vmx *vmx)

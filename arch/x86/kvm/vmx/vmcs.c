@@ -109,6 +109,7 @@ void vmx_update_intercepts(struct kvm_vcpu *vcpu)
 				(x86_guest_has(vcpu, guest_features[i].features[0]) ||
 				 x86_guest_has(vcpu, guest_features[i].features[1])));
 	vmx_pml_update(vmx);
+	vmx_apicv_update(vmx);
 	vmx_update_exceptions(vmx);
 	vmx_msr_bitmap_update(vmx);
 }
@@ -256,6 +257,7 @@ int vmx_vcpu_create(struct kvm_vcpu *vcpu)
 	vmx->entry.regs = vmx->x86.regs;
 	vmx->x86.regs_avail = ~0;
 	vmx->vpid = vmx_vpid_get();
+	vmx_apicv_create(vmx);
 	return 0;
 
 no_pml:

@@ -72,6 +72,7 @@ struct vcpu_vmx {
 	bool			event;		/* one is to be injected with the next entry */
 	struct vmx_real		rm;
 	bool			l1d_stale;	/* what the L1 cache holds is not for the guest */
+	u64			eoi_exits[4];	/* vectors whose EOI exits, as the VMCS has them */
 	u64			timer_tsc;	/* leave the guest then; 0: never */
 	u64			*pml;		/* a page: what the hardware lists; NULL: none */
 	u8			entry_tpr;	/* the virtual TPR at the last entry */
@@ -179,7 +180,7 @@ static inline u16 vmx_reason(const struct vcpu_vmx *vmx)
 
 /* Parameters, main.c. */
 extern bool vmx_vpid_on, vmx_ept_ad_on, vmx_unrestricted, vmx_timer_on, vmx_pml_on;
-extern bool vmx_flexpriority;
+extern bool vmx_flexpriority, vmx_apicv_on;
 extern unsigned int vmx_ple_gap, vmx_ple_window;
 
 /* setup.c */
@@ -271,6 +272,7 @@ bool vmx_has_msr(u32 index);
 int vmx_msr_setup(void);
 void vmx_msr_bitmap_init(struct vcpu_vmx *vmx);
 void vmx_msr_bitmap_update(struct vcpu_vmx *vmx);
+void vmx_msr_bitmap_set(struct vcpu_vmx *vmx, u32 index, bool read_exits, bool write_exits);
 void vmx_msr_reset(struct vcpu_vmx *vmx);
 void vmx_msrs_load(struct vcpu_vmx *vmx);	/* those that stay until the return to user space */
 void vmx_msrs_changed(struct vcpu_vmx *vmx);
@@ -304,8 +306,13 @@ void vmx_l1d_flush(struct vcpu_vmx *vmx);	/* before an entry, if it is needed */
 
 /* apicv.c */
 void vmx_apicv_setup(void);
+void vmx_apicv_create(struct vcpu_vmx *vmx);
 void vmx_apicv_init(struct vcpu_vmx *vmx);
+void vmx_apicv_update(struct vcpu_vmx *vmx);
+void vmx_show_interrupts(struct kvm_vcpu *vcpu);
 int vmx_exit_apic_access(struct kvm_vcpu *vcpu);
+int vmx_exit_apic_write(struct kvm_vcpu *vcpu);
+int vmx_exit_eoi(struct kvm_vcpu *vcpu);
 
 /* timer.c */
 bool vmx_timer_arm(struct kvm_vcpu *vcpu, u64 tsc);
