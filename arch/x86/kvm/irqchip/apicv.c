@@ -62,6 +62,7 @@ bool lapic_by_hardware(struct kvm_vcpu *vcpu)
 {
 	return to_lapic(vcpu) && to_lapic(vcpu)->by_hardware;
 }
+EXPORT_SYMBOL_GPL(lapic_by_hardware);
 
 /* Context: vcpu->mutex, vCPU loaded. */
 void lapic_set_by_hardware(struct kvm_vcpu *vcpu, bool on)

@@ -105,6 +105,36 @@ void vmx_show_interrupts(struct kvm_vcpu *vcpu)
 	vmcs_write16(GUEST_INTR_STATUS, lapic_interrupt_status(vcpu));
 }
 
+/*
+ * Whose delivery has the exit cut short? Of an interrupt that the processor has taken out of IRR
+ * Bochs says what it said of the event before. But such an interrupt can be told: an event that we
+ * have injected comes before any instruction; one of an instruction has that one's length; a fault
+ * has set RF in the flags that the exit has saved (28.3.3). What is none of these is the vector
+ * that has gone into service last.
+ */
+u32 vmx_apicv_vectoring(struct vcpu_vmx *vmx, u32 info, bool injected)
+{
+	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
+	u8 in_service = vmcs_read16(GUEST_INTR_STATUS) >> 8;
+
+	if (!in_service || (injected && x86_rip(vcpu) == vmx->event_rip))
+		return info;
+	switch (info & VECTORING_INFO_TYPE_MASK) {
+	case INTR_TYPE_SOFT_INTR:
+	case INTR_TYPE_PRIV_SW_EXCEPTION:
+	case INTR_TYPE_SOFT_EXCEPTION:
+		if (vmcs_read32(VM_EXIT_INSTRUCTION_LEN))
+			return info;
+		break;
+	case INTR_TYPE_HARD_EXCEPTION:
+		if (vmx_get_rflags(vcpu) & X86_EFLAGS_RF ||
+		    (info & VECTORING_INFO_VECTOR_MASK) == X86_TRAP_DF)
+			return info;
+		break;
+	}
+	return VECTORING_INFO_VALID_MASK | INTR_TYPE_EXT_INTR | in_service;
+}
+
 int vmx_exit_eoi(struct kvm_vcpu *vcpu)
 {
 	lapic_hardware_eoi(vcpu, vmx_qualification(to_vmx(vcpu)));

@@ -15,6 +15,8 @@
 static void event(struct vcpu_vmx *vmx, u32 info)
 {
 	vmx->event = true;
+	if (lapic_by_hardware(&vmx->x86.vcpu))
+		vmx->event_rip = x86_rip(&vmx->x86.vcpu);
 	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | info);
 }
 
@@ -104,12 +106,13 @@ static void requeue(struct vcpu_vmx *vmx, u32 info, u32 error)
 void vmx_requeue_undelivered(struct vcpu_vmx *vmx)
 {
 	u16 reason = vmx_reason(vmx);
+	bool injected = vmx->event;
 	u32 error = 0;
 
 	vmx->vectoring = 0;
-	if (likely(!vmx->event && (reason >= 64 || !(MAY_CUT_SHORT & BIT_ULL(reason)))))
+	if (likely(!injected && (reason >= 64 || !(MAY_CUT_SHORT & BIT_ULL(reason)))))
 		return;
-	if (vmx->event)
+	if (injected)
 		x86_clear_injected(&vmx->x86.vcpu);
 	vmx->event = false;
 	vmx->vectoring = vmcs_read32(IDT_VECTORING_INFO_FIELD);
@@ -117,6 +120,8 @@ void vmx_requeue_undelivered(struct vcpu_vmx *vmx)
 		vmx->vectoring = 0;
 		return;
 	}
+	if (lapic_by_hardware(&vmx->x86.vcpu))
+		vmx->vectoring = vmx_apicv_vectoring(vmx, vmx->vectoring, injected);
 	if (vmx->vectoring & VECTORING_INFO_DELIVER_CODE_MASK)
 		error = vmcs_read32(IDT_VECTORING_ERROR_CODE);
 	kvm_request(&vmx->x86.vcpu, KVM_REQ_EVENT);

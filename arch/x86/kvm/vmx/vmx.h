@@ -70,6 +70,7 @@ struct vcpu_vmx {
 
 	bool			host_saved;	/* the VMCS has this load's host state */
 	bool			event;		/* one is to be injected with the next entry */
+	unsigned long		event_rip;	/* where it is, with virtual-interrupt delivery */
 	struct vmx_real		rm;
 	bool			l1d_stale;	/* what the L1 cache holds is not for the guest */
 	u64			eoi_exits[4];	/* vectors whose EOI exits, as the VMCS has them */
@@ -310,6 +311,7 @@ void vmx_apicv_create(struct vcpu_vmx *vmx);
 void vmx_apicv_init(struct vcpu_vmx *vmx);
 void vmx_apicv_update(struct vcpu_vmx *vmx);
 void vmx_show_interrupts(struct kvm_vcpu *vcpu);
+u32 vmx_apicv_vectoring(struct vcpu_vmx *vmx, u32 info, bool injected);
 int vmx_exit_apic_access(struct kvm_vcpu *vcpu);
 int vmx_exit_apic_write(struct kvm_vcpu *vcpu);
 int vmx_exit_eoi(struct kvm_vcpu *vcpu);
