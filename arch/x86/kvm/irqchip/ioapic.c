@@ -189,17 +189,33 @@ void ioapic_eoi(struct kvm *kvm, u8 vector, bool level)
 /*
  * Registers.
  */
+
+/* The EOI of a pin's vector means something: a level has been served, or somebody listens. */
 static void refresh_vectors(struct ioapic *io)
 {
 	DECLARE_BITMAP(now, 256) = { 0 };
 	unsigned int pin;
 
 	for (pin = 0; pin < KVM_IOAPIC_NUM_PINS; pin++)
-		__set_bit(io->rte[pin] & RTE_VECTOR, now);
+		if (io->rte[pin] & RTE_LEVEL ||
+		    kvm_irq_ack_wanted(io->kvm, KVM_IRQCHIP_IOAPIC, pin))
+			__set_bit(io->rte[pin] & RTE_VECTOR, now);
 	if (bitmap_equal(io->vectors, now, 256))
 		return;
 	bitmap_copy(io->vectors, now, 256);
 	irqchip_eoi_vectors_changed(io->kvm);
+}
+
+/* Routes lead elsewhere, or other ack notifiers are there. Context: irq_lock held. */
+void ioapic_listeners_changed(struct kvm *kvm)
+{
+	struct ioapic *io = vm_ioapic(kvm);
+
+	if (!io)	/* the VM is coming to its end */
+		return;
+	spin_lock_irq(&io->lock);
+	refresh_vectors(io);
+	spin_unlock_irq(&io->lock);
 }
 
 static void write_rte(struct ioapic *io, unsigned int reg, u32 val)

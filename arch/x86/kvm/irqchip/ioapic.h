@@ -23,7 +23,7 @@ struct ioapic {
 	unsigned long		sources[KVM_IOAPIC_NUM_PINS];	/* who holds the pin high */
 	/* EOIs in a row that found it high */
 	u16			storm[KVM_IOAPIC_NUM_PINS];
-	DECLARE_BITMAP(vectors, 256);		/* in any RTE; read without the lock */
+	DECLARE_BITMAP(vectors, 256);		/* whose EOI is wanted; read without the lock */
 	struct delayed_work	reinject;
 };
 
@@ -60,6 +60,7 @@ void ioapic_stop(struct kvm *kvm);
 void ioapic_undo(struct kvm *kvm);
 int ioapic_set_pin(struct kvm *kvm, unsigned int pin, int source, bool level);
 void ioapic_eoi(struct kvm *kvm, u8 vector, bool level);
+void ioapic_listeners_changed(struct kvm *kvm);
 void ioapic_get_state(struct ioapic *io, struct kvm_ioapic_state *s);
 void ioapic_set_state(struct ioapic *io, const struct kvm_ioapic_state *s);
 

@@ -214,7 +214,7 @@ void lapic_timer_deliver(struct lapic *a)
  * lapic_eoi_broadcast() - tell the IOAPICs that a vector's service has ended
  *
  * The IOAPIC wants to know of level-triggered vectors, and also of edge-triggered ones with an ack
- * notifier behind them; it keeps a bitmap of the vectors in its table. One in user space is told
+ * notifier behind them; it keeps a bitmap of both. One in user space is told
  * of the level-triggered ones of its routes only.
  */
 void lapic_eoi_broadcast(struct lapic *a, u8 vector)

@@ -211,6 +211,8 @@ void irqchip_routing_changed(struct kvm *kvm)
 	DECLARE_BITMAP(vectors, 256) = { 0 };
 	int idx;
 
+	if (chip->mode == IRQCHIP_KERNEL)
+		ioapic_listeners_changed(kvm);
 	if (chip->mode != IRQCHIP_SPLIT)
 		return;
 	idx = srcu_read_lock(&kvm->irq_srcu);
