@@ -105,13 +105,6 @@ void lapic_hardware_eoi(struct kvm_vcpu *vcpu, u8 vector)
 }
 EXPORT_SYMBOL_GPL(lapic_hardware_eoi);
 
-/* The guest has written ICR in the page. */
-void lapic_hardware_icr(struct kvm_vcpu *vcpu)
-{
-	lapic_icr_written(to_lapic(vcpu));
-}
-EXPORT_SYMBOL_GPL(lapic_hardware_icr);
-
 bool lapic_is_x2apic(struct kvm_vcpu *vcpu)
 {
 	return to_lapic(vcpu) && lapic_x2apic(to_lapic(vcpu));

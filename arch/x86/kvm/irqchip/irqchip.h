@@ -101,9 +101,10 @@ void lapic_set_by_hardware(struct kvm_vcpu *vcpu, bool on);
 bool lapic_by_hardware(struct kvm_vcpu *vcpu);
 u16 lapic_interrupt_status(struct kvm_vcpu *vcpu);
 void lapic_hardware_eoi(struct kvm_vcpu *vcpu, u8 vector);
-void lapic_hardware_icr(struct kvm_vcpu *vcpu);
 void lapic_eoi_vectors(struct kvm_vcpu *vcpu, u64 *words);
 bool lapic_is_x2apic(struct kvm_vcpu *vcpu);
+bool lapic_reads_from_page(u32 reg);
+void lapic_written_in_page(struct kvm_vcpu *vcpu, u32 reg);
 bool lapic_hw_enabled(struct kvm_vcpu *vcpu);		/* APIC_BASE.EN */
 /* xAPIC register page: MMIO accesses at the APIC base are offered here first. 0, or -EOPNOTSUPP. */
 int lapic_mmio_read(struct kvm_vcpu *vcpu, gpa_t gpa, int len, void *val);

@@ -63,6 +63,7 @@ void lapic_recount(struct lapic *a)
 {
 	WRITE_ONCE(a->irr_pending, true);
 	recount_isr(a);
+	a->timer.mode = lapic_reg(a, APIC_LVTT) & LAPIC_LVT_TIMER_MODE;
 	WRITE_ONCE(a->sw_enabled, lapic_reg(a, APIC_SPIV) & APIC_SPIV_APIC_ENABLED);
 	lapic_update_ppr(a);
 }

@@ -31,6 +31,7 @@ struct lapic_timer {
 	u64		period;		/* ns, of the periodic mode */
 	u64		deadline;	/* guest TSC; 0 when disarmed */
 	u32		divide;		/* from TDCR */
+	u32		mode;		/* from LVTT, as it was before the last write */
 	bool		pending;	/* it has fired; the LVT is yet to be told */
 	bool		in_hardware;	/* and not queued as hrtimer */
 };
@@ -123,15 +124,12 @@ void lapic_take_posted(struct lapic *a);
 int lapic_post(struct lapic *a, u8 vector);
 void irqchip_eoi_vectors_changed(struct kvm *kvm);
 
-/* lapic_regs.c */
-void lapic_icr_written(struct lapic *a);
-
 /* lapic_timer.c */
 void lapic_timer_init(struct lapic *a);
 void lapic_timer_stop(struct lapic *a);
 void lapic_timer_set_initial(struct lapic *a, u32 count);
 void lapic_timer_resume(struct lapic *a);
-void lapic_timer_set_mode(struct lapic *a, u32 old_lvtt, u32 lvtt);
+void lapic_timer_set_mode(struct lapic *a);
 void lapic_timer_set_divide(struct lapic *a, u32 tdcr);
 u32 lapic_timer_current(struct lapic *a);
 

@@ -24,8 +24,6 @@ struct reg_row {
 
 static void write_id_or_ldr(struct lapic *a, u32 reg, u32 val)
 {
-	if (val == lapic_reg(a, reg))
-		return;
 	lapic_reg_set(a, reg, val);
 	apic_map_changed(a->vcpu->kvm);
 }
@@ -76,23 +74,11 @@ static void send_ipi(struct lapic *a)
 	apic_send(a->vcpu->kvm, a, &msg);
 }
 
-#define ICR_WRITABLE	(APIC_VECTOR_MASK | APIC_MODE_MASK | APIC_DEST_LOGICAL | APIC_INT_ASSERT | \
-			 APIC_INT_LEVELTRIG | APIC_DEST_ALLBUT)
-
 /* It is sent at once: the delivery status never reads as pending. */
 static void write_icr(struct lapic *a, u32 reg, u32 val)
 {
 	lapic_reg_set(a, APIC_ICR, val);
 	send_ipi(a);
-}
-
-/* The hardware has stored what the guest wrote, as it stood. */
-void lapic_icr_written(struct lapic *a)
-{
-	u32 val = lapic_reg(a, APIC_ICR) & ICR_WRITABLE;
-
-	trace_kvm_apic_write(APIC_ICR, val);
-	write_icr(a, APIC_ICR, val);
 }
 
 static void write_self_ipi(struct lapic *a, u32 reg, u32 val)
@@ -116,12 +102,10 @@ static void write_lvt(struct lapic *a, u32 reg, u32 val)
 
 static void write_lvtt(struct lapic *a, u32 reg, u32 val)
 {
-	u32 old = lapic_reg(a, APIC_LVTT);
-
 	if (!x86_guest_has(a->vcpu, X86_FEATURE_TSC_DEADLINE_TIMER))
 		val &= ~APIC_LVT_TIMER_TSCDEADLINE;
 	write_lvt(a, reg, val);
-	lapic_timer_set_mode(a, old, val);
+	lapic_timer_set_mode(a);
 }
 
 static void write_tmict(struct lapic *a, u32 reg, u32 val)
@@ -138,6 +122,8 @@ static void write_tdcr(struct lapic *a, u32 reg, u32 val)
 #define LVT_DELIVERY	(LVT_COMMON | APIC_MODE_MASK)
 #define LVT_PIN		(LVT_DELIVERY | APIC_INPUT_POLARITY | APIC_LVT_LEVEL_TRIGGER)
 #define LVT_STATUS	(APIC_SEND_PENDING | APIC_LVT_REMOTE_IRR)
+#define ICR_WRITABLE	(APIC_VECTOR_MASK | APIC_MODE_MASK | APIC_DEST_LOGICAL | APIC_INT_ASSERT | \
+			 APIC_INT_LEVELTRIG | APIC_DEST_ALLBUT)
 #define SPIV_WRITABLE	(APIC_VECTOR_MASK | APIC_SPIV_APIC_ENABLED | APIC_SPIV_FOCUS_DISABLED | \
 			 APIC_SPIV_DIRECTED_EOI)
 
@@ -329,6 +315,38 @@ int lapic_x2apic_write(struct kvm_vcpu *vcpu, u32 msr, u64 data)
 	apic_map_update(vcpu->kvm);
 	return 0;
 }
+
+/*
+ * Hardware that carries accesses out in the page.
+ */
+
+/* Reads of it need nobody but the page. ICR is there in halves, and PPR may be of yesterday. */
+bool lapic_reads_from_page(u32 reg)
+{
+	return find_row(reg, MR) && reg != APIC_ICR && reg != APIC_TMCCT && reg != APIC_PROCPRI;
+}
+EXPORT_SYMBOL_GPL(lapic_reads_from_page);
+
+/**
+ * lapic_written_in_page - the guest has written a register in the page
+ * @vcpu: the vCPU
+ * @reg: its offset
+ *
+ * What was written stands there with every bit of it, and what was there before is lost.
+ * Context: as lapic_mmio_write(), right after the instruction.
+ */
+void lapic_written_in_page(struct kvm_vcpu *vcpu, u32 reg)
+{
+	const struct reg_row *row = find_row(reg, XW | MW);
+	struct lapic *a = to_lapic(vcpu);
+
+	if (!row)
+		return;
+	lapic_reg_set(a, reg, lapic_reg(a, reg) & row->writable);
+	write_reg(a, row, reg, lapic_reg(a, reg));
+	apic_map_update(vcpu->kvm);
+}
+EXPORT_SYMBOL_GPL(lapic_written_in_page);
 
 /*
  * KVM_GET_LAPIC and KVM_SET_LAPIC. In x2APIC mode the id is a whole word inside; user space gets it

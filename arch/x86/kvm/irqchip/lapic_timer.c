@@ -223,8 +223,10 @@ static void start_deadline(struct lapic *a)
 /* TMICT is written: 0 stops. In TSC-deadline mode the write is ignored (SDM vol 3, 10.5.4.1). */
 void lapic_timer_set_initial(struct lapic *a, u32 count)
 {
-	if (mode_is_deadline(a))
+	if (mode_is_deadline(a)) {
+		lapic_reg_set(a, APIC_TMICT, 0);
 		return;
+	}
 	timer_cancel(a);
 	lapic_reg_set(a, APIC_TMICT, count);
 	start_counting(a, count);
@@ -266,10 +268,11 @@ void lapic_timer_resume(struct lapic *a)
 }
 
 /* Between the deadline mode and the other two the timer is disarmed (10.5.4.1). */
-void lapic_timer_set_mode(struct lapic *a, u32 old_lvtt, u32 lvtt)
+void lapic_timer_set_mode(struct lapic *a)
 {
-	u32 changed = (old_lvtt ^ lvtt) & LAPIC_LVT_TIMER_MODE;
+	u32 changed = a->timer.mode ^ timer_mode(a);
 
+	a->timer.mode = timer_mode(a);
 	if (changed & APIC_LVT_TIMER_TSCDEADLINE) {
 		lapic_timer_stop(a);
 		lapic_reg_set(a, APIC_TMICT, 0);

@@ -10,8 +10,10 @@
  * Virtual-interrupt delivery: the processor takes the vectors out of IRR itself, as soon as the
  * guest lets them in, and carries out EOIs and IPIs to oneself (irqchip/apicv.c). An EOI exits if
  * it is to be seen by an IOAPIC. There is no use of posted interrupts: who has an interrupt for a
- * vCPU that runs ends its turn, and the next entry tells the processor. In x2APIC mode the same is
- * done for the MSRs, by a control that excludes that of the page.
+ * vCPU that runs ends its turn, and the next entry tells the processor. APIC-register
+ * virtualization: reads of most registers are carried out in the page too, and writes exit when
+ * they are done there. In x2APIC mode the same is so of the MSRs, by a control that excludes that
+ * of the APIC-access page; writes of MSRs other than TPR, EOI and SELF IPI exit before.
  */
 #include "vmx.h"
 
@@ -19,6 +21,7 @@
 enum access_type { LINEAR_READ, LINEAR_WRITE, LINEAR_FETCH };
 
 #define X2APIC_MSR(reg)		(APIC_BASE_MSR + ((reg) >> 4))
+#define X2APIC_REGS		0x400	/* end of those that there are */
 
 /* Module load: what is of no use without another control. */
 void vmx_apicv_setup(void)
@@ -68,32 +71,43 @@ static void update_eoi_exits(struct vcpu_vmx *vmx)
 	}
 }
 
-/* The MSRs of x2APIC that the processor makes accesses to the page of: table 30-6 has them. */
-static void update_x2apic_msrs(struct vcpu_vmx *vmx, bool tpr, bool deliver)
+/*
+ * The MSRs of x2APIC of which the processor makes accesses to the page: table 30-6 has those that
+ * it writes.
+ */
+static void update_x2apic_msrs(struct vcpu_vmx *vmx, bool on, bool deliver, bool registers)
 {
-	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_TASKPRI), !tpr, !tpr);
-	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_EOI), true, !(tpr && deliver));
-	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_SELF_IPI), true, !(tpr && deliver));
+	unsigned int reg;
+
+	for (reg = 0; reg < X2APIC_REGS; reg += 0x10)
+		vmx_msr_bitmap_set(vmx, X2APIC_MSR(reg),
+				   !on || !registers || !lapic_reads_from_page(reg), true);
+	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_TASKPRI), !on, !on);
+	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_EOI), true, !on || !deliver);
+	vmx_msr_bitmap_set(vmx, X2APIC_MSR(APIC_SELF_IPI), true, !on || !deliver);
 }
 
 /* The LAPIC's mode, the vectors of IOAPICs, or what user space debugs has changed. */
 void vmx_apicv_update(struct vcpu_vmx *vmx)
 {
 	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
-	bool deliver, x2apic, page;
+	bool on, deliver, x2apic, page, registers;
 
 	if (!vmx->vtpr)
 		return;
-	deliver = vmx_apicv_on && lapic_hw_enabled(vcpu) &&
-		  !(vcpu->guest_debug & KVM_GUESTDBG_BLOCKIRQ);
-	x2apic = vmx_apicv_on && vmx_can(WORD_CPU2, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE) &&
+	on = vmx_apicv_on && lapic_hw_enabled(vcpu);
+	deliver = on && !(vcpu->guest_debug & KVM_GUESTDBG_BLOCKIRQ);
+	x2apic = on && vmx_can(WORD_CPU2, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE) &&
 		 lapic_is_x2apic(vcpu);
 	page = mmu_apic_page(vcpu->kvm) != INVALID_PAGE && !x2apic;
+	registers = on && vmx_can(WORD_CPU2, SECONDARY_EXEC_APIC_REGISTER_VIRT);
 
 	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES, page);
 	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE, x2apic);
+	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_APIC_REGISTER_VIRT, registers);
 	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY, deliver);
-	update_x2apic_msrs(vmx, x2apic, deliver);
+	if (vmx_apicv_on)
+		update_x2apic_msrs(vmx, x2apic, deliver, registers);
 	if (deliver)
 		update_eoi_exits(vmx);
 	lapic_set_by_hardware(vcpu, deliver);
@@ -141,17 +155,10 @@ int vmx_exit_eoi(struct kvm_vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
-/*
- * After the instruction: what it wrote is in the virtual-APIC page. Of the registers that are
- * written so, only ICR has to be acted on; an IPI to oneself has been already (30.4.3.2).
- */
+/* After the instruction (30.4.3.2). An IPI to oneself and an EOI have been carried out already. */
 int vmx_exit_apic_write(struct kvm_vcpu *vcpu)
 {
-	u64 offset = vmx_qualification(to_vmx(vcpu)) & APIC_ACCESS_OFFSET;
-
-	if (KVM_BUG_ON(offset != APIC_ICR, vcpu->kvm))
-		return -EIO;
-	lapic_hardware_icr(vcpu);
+	lapic_written_in_page(vcpu, vmx_qualification(to_vmx(vcpu)) & APIC_ACCESS_OFFSET);
 	return EXIT_RESUME;
 }
 

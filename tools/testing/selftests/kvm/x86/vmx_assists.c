@@ -4,29 +4,14 @@
  * counts, since to a guest nothing else is different. Where a control is absent, or switched off by
  * its parameter, its tests say so and are skipped.
  */
-#include <fcntl.h>
-
 #include "irq.h"
+#include "vmx.h"
 
 #define MSR_TSC_DEADLINE	0x6e0
 #define LVT_PERIODIC		(1 << 17)
 #define LVT_DEADLINE		(2 << 17)
 
-/* A parameter of the module as its file has it; 0 where there is none. */
-static int parameter(const char *name, char *text, int size)
-{
-	char path[128];
-	int fd, n;
-
-	snprintf(path, sizeof(path), "/sys/module/kvm_intel/parameters/%s", name);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, size - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	return n > 0;
-}
+/* ---- accesses to the VMCS -------------------------------------------------------------------- */
 
 static unsigned long count(const char *name)
 {
@@ -36,18 +21,6 @@ static unsigned long count(const char *name)
 		skip("no %s: needs kvm_intel, built with KVM_VMCS_COUNT=y", name);
 	return strtoul(text, NULL, 10);
 }
-
-static void require(const char *name)
-{
-	char text[32];
-
-	if (!parameter(name, text, sizeof(text)))
-		skip("kvm_intel has no parameter %s", name);
-	if (text[0] != 'Y')
-		skip("%s is N", name);
-}
-
-/* ---- accesses to the VMCS -------------------------------------------------------------------- */
 
 #define ROUNDS	2000
 
@@ -402,14 +375,6 @@ static void guest_writes_tpr(void)
 	guest_done();
 }
 
-static uint64_t exits_of(struct vm *vm, uint64_t sync)
-{
-	uint64_t before = kvm_stat(vm->vcpu[0].fd, "exits");
-
-	run_to_sync(vm, sync);
-	return kvm_stat(vm->vcpu[0].fd, "exits") - before;
-}
-
 /* The TPR is read and written in the page of registers without an exit. */
 TEST(tpr_costs_no_exit)
 {
@@ -493,142 +458,5 @@ TEST(apic_page_under_a_slot)
 	must(vm_set_slot(vm->fd, 5, 0, APIC_GPA, SZ_4K, host));
 	run_to_sync(vm, 1);
 	must(vm_set_slot(vm->fd, 5, 0, APIC_GPA, 0, host));
-	expect_exit(vm_run(vm), GUEST_DONE);
-}
-
-/* ---- interrupts that the processor delivers -------------------------------------------------- */
-
-#define X2(reg)		(0x800 + (reg) / 16)
-#define X2_SELF_IPI	0x83f
-#define IPIS		300
-
-static uint32_t by_msr;
-
-static void on_x2_irq(struct trap_frame *f)
-{
-	fetch_add(&hits[f->vector], 1);
-	wrmsr(X2(0xb0), 0);
-}
-
-static void self_ipi(uint8_t vector)
-{
-	if (by_msr)
-		wrmsr(X2_SELF_IPI, vector);
-	else
-		apic_write(APIC_ICR, 1 << 18 | vector);
-}
-
-/* With interrupts on each comes at once; with them off, when they are let in, the highest first. */
-static void guest_sends_to_itself(void)
-{
-	uint32_t i;
-
-	apic_only();
-	if (by_msr)
-		wrmsr(MSR_APICBASE, rdmsr(MSR_APICBASE) | APICBASE_X2);
-	guest_on(0x51, by_msr ? on_x2_irq : on_apic_irq);
-	guest_on(0x62, by_msr ? on_x2_irq : on_apic_irq);
-	/* No delivery is to be cut short by a page that is not mapped yet. */
-	asm volatile("int $0x51; int $0x62" : : : "memory");
-	hits[0x51] = 0;
-	hits[0x62] = 0;
-	guest_sync(0);
-	sti();
-	for (i = 0; i < IPIS; i++) {
-		self_ipi(0x51);
-		while (hit_count(0x51) == i)
-			cpu_relax();
-	}
-	for (i = 0; i < IPIS; i++) {
-		cli();
-		self_ipi(0x51);
-		self_ipi(0x62);
-		sti();
-	}
-	cli();
-	guest_sync(1);
-	guest_expect_eq(hit_count(0x51), 2 * IPIS);
-	guest_expect_eq(hit_count(0x62), IPIS);
-	guest_done();
-}
-
-static void expect_few_exits(int msr)
-{
-	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_sends_to_itself);
-	uint64_t exits;
-
-	require("enable_apicv");
-	*in_guest(vm, &by_msr) = msr;
-	must(ioctl(vm->vcpu[0].fd, KVM_SET_CPUID2, supported_cpuid()));
-	run_to_sync(vm, 0);
-	exits = exits_of(vm, 1);
-	note("%lu exits for %u interrupts", exits, 3 * IPIS);
-	expect_le(exits, IPIS / 4);
-	expect_exit(vm_run(vm), GUEST_DONE);
-}
-
-/* IPI to oneself, delivery and EOI all take place in the guest. */
-TEST(interrupts_cost_no_exit)
-{
-	expect_few_exits(0);
-}
-
-TEST(interrupts_of_x2apic_cost_no_exit)
-{
-	expect_few_exits(1);
-}
-
-/*
- * What is in service and what waits goes with the state of the LAPIC, into another vCPU that has
- * never had them.
- */
-static uint32_t order[4], nr_order;
-
-static void on_saved(struct trap_frame *f)
-{
-	order[nr_order++] = f->vector;
-	if (f->vector == 0x81)
-		guest_sync(0x81);
-	apic_eoi();
-}
-
-static void guest_is_saved(void)
-{
-	apic_only();
-	guest_on(0x51, on_saved);
-	guest_on(0x81, on_saved);
-	guest_on(0x92, on_saved);
-	apic_write(APIC_ICR, 1 << 18 | 0x51);
-	apic_write(APIC_ICR, 1 << 18 | 0x81);
-	sti_and_cli();
-	sti_and_cli();
-	guest_expect_eq(nr_order, 3);
-	guest_expect_eq(order[0], 0x81);
-	guest_expect_eq(order[1], 0x92);
-	guest_expect_eq(order[2], 0x51);
-	guest_expect_eq(apic_read(APIC_ISR + 0x40), 0);
-	guest_expect_eq(apic_read(APIC_PPR), 0);
-	guest_done();
-}
-
-static uint32_t *vector_word(struct kvm_lapic_state *s, unsigned int reg, unsigned int vector)
-{
-	return (uint32_t *)(s->regs + reg + vector / 32 * 16);
-}
-
-TEST(interrupts_are_saved_and_restored)
-{
-	struct vm *vm = vm_start_with(VM_IRQCHIP, guest_is_saved);
-	struct kvm_lapic_state state, empty;
-
-	must(ioctl(vm->vcpu[0].fd, KVM_GET_LAPIC, &empty));
-	run_to_sync(vm, 0x81);
-	must(ioctl(vm->vcpu[0].fd, KVM_GET_LAPIC, &state));
-	expect_eq(*vector_word(&state, APIC_ISR, 0x81) >> (0x81 % 32) & 1, 1);
-	expect_eq(*vector_word(&state, APIC_IRR, 0x51) >> (0x51 % 32) & 1, 1);
-	expect_eq(*vector_word(&state, APIC_IRR, 0x81) >> (0x81 % 32) & 1, 0);
-	must(ioctl(vm->vcpu[0].fd, KVM_SET_LAPIC, &empty));
-	*vector_word(&state, APIC_IRR, 0x92) |= 1U << 0x92 % 32;
-	must(ioctl(vm->vcpu[0].fd, KVM_SET_LAPIC, &state));
 	expect_exit(vm_run(vm), GUEST_DONE);
 }
