@@ -116,22 +116,26 @@ void vmx_apicv_update(struct vcpu_vmx *vmx)
 /* What waits and what is in service may be other than the processor remembers. */
 void vmx_show_interrupts(struct kvm_vcpu *vcpu)
 {
-	vmcs_write16(GUEST_INTR_STATUS, lapic_interrupt_status(vcpu));
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	vmx->intr_status = lapic_interrupt_status(vcpu);
+	vmcs_write16(GUEST_INTR_STATUS, vmx->intr_status);
 }
 
 /*
  * Whose delivery has the exit cut short? Of an interrupt that the processor has taken out of IRR
  * Bochs says what it said of the event before. But such an interrupt can be told: an event that we
- * have injected comes before any instruction; one of an instruction has that one's length; a fault
+ * have injected comes before IRR is looked at; one of an instruction has that one's length; a fault
  * has set RF in the flags that the exit has saved (28.3.3). What is none of these is the vector
  * that has gone into service last.
  */
 u32 vmx_apicv_vectoring(struct vcpu_vmx *vmx, u32 info, bool injected)
 {
-	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
-	u8 in_service = vmcs_read16(GUEST_INTR_STATUS) >> 8;
+	u16 status = vmcs_read16(GUEST_INTR_STATUS);
+	u8 in_service = status >> 8;
 
-	if (!in_service || (injected && x86_rip(vcpu) == vmx->event_rip))
+	if (!in_service || (injected && status == vmx->intr_status &&
+			    (info & EVENT_MASK) == vmx->event_info))
 		return info;
 	switch (info & VECTORING_INFO_TYPE_MASK) {
 	case INTR_TYPE_SOFT_INTR:
@@ -141,7 +145,7 @@ u32 vmx_apicv_vectoring(struct vcpu_vmx *vmx, u32 info, bool injected)
 			return info;
 		break;
 	case INTR_TYPE_HARD_EXCEPTION:
-		if (vmx_get_rflags(vcpu) & X86_EFLAGS_RF ||
+		if (vmx_get_rflags(&vmx->x86.vcpu) & X86_EFLAGS_RF ||
 		    (info & VECTORING_INFO_VECTOR_MASK) == X86_TRAP_DF)
 			return info;
 		break;

@@ -15,8 +15,7 @@
 static void event(struct vcpu_vmx *vmx, u32 info)
 {
 	vmx->event = true;
-	if (lapic_by_hardware(&vmx->x86.vcpu))
-		vmx->event_rip = x86_rip(&vmx->x86.vcpu);
+	vmx->event_info = info & EVENT_MASK;
 	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | info);
 }
 

@@ -70,9 +70,10 @@ struct vcpu_vmx {
 
 	bool			host_saved;	/* the VMCS has this load's host state */
 	bool			event;		/* one is to be injected with the next entry */
-	unsigned long		event_rip;	/* where it is, with virtual-interrupt delivery */
+	u16			event_info;	/* the last one: EVENT_MASK of its word */
 	struct vmx_real		rm;
 	bool			l1d_stale;	/* what the L1 cache holds is not for the guest */
+	u16			intr_status;	/* GUEST_INTR_STATUS as we wrote it last */
 	u64			eoi_exits[4];	/* vectors whose EOI exits, as the VMCS has them */
 	u64			timer_tsc;	/* leave the guest then; 0: never */
 	u64			*pml;		/* a page: what the hardware lists; NULL: none */
@@ -89,6 +90,8 @@ struct vcpu_vmx {
 	u64			cstar;
 	u64			tsc_aux;
 };
+
+#define EVENT_MASK	(INTR_INFO_VECTOR_MASK | INTR_INFO_INTR_TYPE_MASK)
 
 enum vmx_flush {
 	FLUSH_PENDING_EPT	= BIT(0),	/* what was made from our root */
