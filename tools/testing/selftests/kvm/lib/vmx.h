@@ -37,6 +37,14 @@ static inline void require(const char *name)
 		skip("%s is N", name);
 }
 
+/* Does the processor deliver and end the local APIC's interrupts? */
+static inline int apicv(void)
+{
+	char text[32];
+
+	return parameter("enable_apicv", text, sizeof(text)) && text[0] == 'Y';
+}
+
 /* As run_to_sync(); how many exits it took. */
 static inline uint64_t exits_of(struct vm *vm, uint64_t sync)
 {

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "irq.h"
+#include "vmx.h"
 
 static void nothing(void)
 {
@@ -401,7 +402,6 @@ static void guest_pv_eoi(void)
 		wait_hits(0x61, i + 1);
 		guest_expect_eq(apic_read(APIC_ISR + 0x30), 0);
 	}
-	guest_expect(GUEST_ONCE(saved_eois) > 0);
 }
 
 TEST(pv_eoi)
@@ -411,6 +411,11 @@ TEST(pv_eoi)
 	if (!(cpuid_find(supported_cpuid(), 0x40000001, 0)->eax & 1 << 6))
 		skip("KVM_FEATURE_PV_EOI is not reported");
 	expect_exit(vm_run(vm), GUEST_DONE);
+	/* A processor that carries out EOIs itself has to see them. */
+	if (apicv())
+		expect_eq(*in_guest(vm, &saved_eois), 0);
+	else
+		expect_ge(*in_guest(vm, &saved_eois), 1);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
