@@ -8,7 +8,8 @@
  * it posts the vector beside it, makes the request and kicks, and the vCPU's thread takes over what
  * was posted before it looks at IRR. Outside the guest the page is the whole truth: the two numbers
  * that the hardware keeps besides, the highest vector in IRR and in ISR, are made from it again
- * whenever something may have changed.
+ * whenever something may have changed. Nothing is cached of it: irr_pending stays up, and ISR is
+ * counted anew.
  *
  * It is one vCPU's matter whether the hardware delivers, and may change between two entries: not
  * while the LAPIC is switched off, nor while a debugger holds interrupts off. An i8259's interrupts
@@ -26,7 +27,8 @@ EXPORT_SYMBOL_GPL(lapic_may_be_hardware);
 
 /*
  * By a sender. What waits in IRR may be on its way into the guest at this moment: so a vector that
- * is there is posted all the same, and only told to have been there.
+ * is there is posted all the same, and only told to have been there. Return: as lapic_accept(),
+ * which makes the request and kicks when it is 1.
  */
 int lapic_post(struct lapic *a, u8 vector)
 {
@@ -35,8 +37,10 @@ int lapic_post(struct lapic *a, u8 vector)
 	if (test_and_set_bit(vector, a->posted))
 		return 0;
 	WRITE_ONCE(a->irr_pending, true);
+	if (!waits)
+		return 1;
 	lapic_wake(a);
-	return waits ? 0 : 1;
+	return 0;
 }
 
 /* From where they were posted into IRR. Context: the vCPU's thread, not in the guest. */
@@ -79,21 +83,16 @@ EXPORT_SYMBOL_GPL(lapic_set_by_hardware);
 
 /*
  * The guest interrupt status (25.4.2): the highest vector in service, and the highest that is
- * requested. irr_pending goes down before the look, as in lapic_take().
+ * requested.
  */
 u16 lapic_interrupt_status(struct kvm_vcpu *vcpu)
 {
 	struct lapic *a = to_lapic(vcpu);
-	int irr, isr = max(lapic_highest_isr(a), 0);
+	int irr = lapic_highest_irr(a), isr = lapic_highest_isr(a);
 
-	WRITE_ONCE(a->irr_pending, false);
-	smp_mb();	/* who posts after the look finds it down, and puts it up */
-	lapic_take_posted(a);
-	WRITE_ONCE(a->irr_pending, true);
-	irr = lapic_highest_irr(a);
-	if (irr < 0 || !lapic_enabled(a))
+	if (!lapic_enabled(a))
 		irr = 0;
-	return isr << 8 | irr;
+	return max(isr, 0) << 8 | max(irr, 0);
 }
 EXPORT_SYMBOL_GPL(lapic_interrupt_status);
 
@@ -111,9 +110,7 @@ bool lapic_is_x2apic(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(lapic_is_x2apic);
 
-/*
- * Vectors whose EOI must be seen.
- */
+/* Vectors whose EOI must be seen: set in a bitmap of four words. */
 void lapic_eoi_vectors(struct kvm_vcpu *vcpu, u64 *words)
 {
 	unsigned int vector;

@@ -110,28 +110,36 @@ void lapic_wake(struct lapic *a)
 	kvm_vcpu_kick(a->vcpu);
 }
 
-static int accept_vector(struct lapic *a, const struct apic_message *msg)
+/* TMR must be right by the time the vector can be taken. Return: whether the vector is accepted. */
+static bool set_trigger(struct lapic *a, const struct apic_message *msg)
 {
 	u8 vector = msg->vector;
 
 	/* Vectors below 16 are illegal; a level message that says "low" asks for nothing. */
 	if (!lapic_enabled(a) || vector < 16 || (msg->level && !msg->assert))
-		return -1;
+		return false;
+	if (lapic_vector_test(a, APIC_TMR, vector) == msg->level)
+		return true;
+	if (msg->level)
+		set_bit(vector & 31, lapic_vector_word(a, APIC_TMR, vector));
+	else
+		clear_bit(vector & 31, lapic_vector_word(a, APIC_TMR, vector));
+	return true;
+}
 
-	/* TMR must be right by the time the vector can be taken. */
-	if (lapic_vector_test(a, APIC_TMR, vector) != msg->level) {
-		if (msg->level)
-			set_bit(vector & 31, lapic_vector_word(a, APIC_TMR, vector));
-		else
-			clear_bit(vector & 31, lapic_vector_word(a, APIC_TMR, vector));
-	}
-
-	if (a->posts)
-		return lapic_post(a, vector);
+static int into_irr(struct lapic *a, u8 vector)
+{
 	if (test_and_set_bit(vector & 31, lapic_vector_word(a, APIC_IRR, vector)))
 		return 0;
 	WRITE_ONCE(a->irr_pending, true);
 	return 1;
+}
+
+static int accept_vector(struct lapic *a, const struct apic_message *msg)
+{
+	if (!set_trigger(a, msg))
+		return -1;
+	return a->posts ? lapic_post(a, msg->vector) : into_irr(a, msg->vector);
 }
 
 static int accept_init(struct lapic *a, const struct apic_message *msg)
@@ -203,8 +211,8 @@ void lapic_timer_deliver(struct lapic *a)
 		.assert	= true,
 	};
 
-	if (!(entry & APIC_LVT_MASKED))
-		accept_vector(a, &msg);
+	if (!(entry & APIC_LVT_MASKED) && set_trigger(a, &msg))
+		into_irr(a, msg.vector);
 }
 
 /*
