@@ -126,6 +126,8 @@ struct kvm_x86_ops {
 	void	(*write_tsc)(struct kvm_vcpu *vcpu, u64 offset, u64 ratio);
 	/* The LAPIC's interrupts are delivered by the hardware (lapic_by_hardware): this is what waits now. */
 	void	(*show_interrupts)(struct kvm_vcpu *vcpu);
+	/* To a vCPU in the guest: take over what was posted (lapic_set_by_hardware). Any context. */
+	void	(*notify_posted)(struct kvm_vcpu *vcpu);
 	/*
 	 * From now on leave the guest when the host's TSC has reached @tsc, and call lapic_timer_hardware(); 0: no more.
 	 * False: too far away, nothing is armed. NULL: no such timer.

@@ -11,6 +11,9 @@
  * whenever something may have changed. Nothing is cached of it: irr_pending stays up, and ISR is
  * counted anew.
  *
+ * Hardware that takes over by itself what was posted (posted-interrupt processing, 30.6) is sent a
+ * notification in place of the kick.
+ *
  * It is one vCPU's matter whether the hardware delivers, and may change between two entries: not
  * while the LAPIC is switched off, nor while a debugger holds interrupts off. An i8259's interrupts
  * are always ours to inject.
@@ -21,14 +24,37 @@
 /* The vCPU is new, and nobody can send to it yet. */
 void lapic_may_be_hardware(struct kvm_vcpu *vcpu)
 {
-	to_lapic(vcpu)->posts = true;
+	struct lapic *a = to_lapic(vcpu);
+
+	a->posted = (unsigned long *)(a->regs + LAPIC_POSTED);
+	a->posts = true;
 }
 EXPORT_SYMBOL_GPL(lapic_may_be_hardware);
 
+/* Where the hardware finds what is posted. */
+hpa_t lapic_posted_at(struct kvm_vcpu *vcpu)
+{
+	return __pa(to_lapic(vcpu)->posted);
+}
+EXPORT_SYMBOL_GPL(lapic_posted_at);
+
+/*
+ * The request is made all the same: for a vCPU that has left the guest before the notification
+ * comes. One that has not keeps it until it leaves for another reason.
+ */
+static void notify(struct lapic *a)
+{
+	kvm_request(a->vcpu, KVM_REQ_EVENT);
+	if (READ_ONCE(a->vcpu->mode) == VCPU_IN_GUEST)
+		x86_cold(notify_posted)(a->vcpu);
+	else
+		kvm_vcpu_kick(a->vcpu);
+}
+
 /*
  * By a sender. What waits in IRR may be on its way into the guest at this moment: so a vector that
- * is there is posted all the same, and only told to have been there. Return: as lapic_accept(),
- * which makes the request and kicks when it is 1.
+ * is there is posted all the same, and only told to have been there. Return: 1 posted, 0 the same
+ * vector was waiting already.
  */
 int lapic_post(struct lapic *a, u8 vector)
 {
@@ -37,10 +63,11 @@ int lapic_post(struct lapic *a, u8 vector)
 	if (test_and_set_bit(vector, a->posted))
 		return 0;
 	WRITE_ONCE(a->irr_pending, true);
-	if (!waits)
-		return 1;
-	lapic_wake(a);
-	return 0;
+	if (READ_ONCE(a->notified))
+		notify(a);
+	else
+		lapic_wake(a);
+	return !waits;
 }
 
 /* From where they were posted into IRR. Context: the vCPU's thread, not in the guest. */
@@ -68,14 +95,15 @@ bool lapic_by_hardware(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(lapic_by_hardware);
 
-/* Context: vcpu->mutex, vCPU loaded. */
-void lapic_set_by_hardware(struct kvm_vcpu *vcpu, bool on)
+/* @notified: see struct lapic. Context: vcpu->mutex, vCPU loaded. */
+void lapic_set_by_hardware(struct kvm_vcpu *vcpu, bool on, bool notified)
 {
 	struct lapic *a = to_lapic(vcpu);
 
 	if (!a || a->by_hardware == on)
 		return;
 	a->by_hardware = on;
+	WRITE_ONCE(a->notified, notified);
 	lapic_recount(a);
 	kvm_request(vcpu, KVM_REQ_EVENT);
 }
@@ -122,15 +150,20 @@ void lapic_eoi_vectors(struct kvm_vcpu *vcpu, u64 *words)
 EXPORT_SYMBOL_GPL(lapic_eoi_vectors);
 
 /*
- * No kick: a vector that is new among them is delivered only by an entry that comes after its
- * sender's request, and so after this one. Any context.
+ * A vector that is new among them is delivered only by an entry that comes after its sender's
+ * request, and so after this one. Only who takes it over without an exit must be made to exit now.
+ * Any context.
  */
 void irqchip_eoi_vectors_changed(struct kvm *kvm)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
-	kvm_for_each_vcpu(i, vcpu, kvm)
-		if (to_lapic(vcpu) && to_lapic(vcpu)->posts)
-			kvm_request(vcpu, KVM_REQ_SCAN_IOAPIC);
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		if (!to_lapic(vcpu) || !to_lapic(vcpu)->posts)
+			continue;
+		kvm_request(vcpu, KVM_REQ_SCAN_IOAPIC);
+		if (READ_ONCE(to_lapic(vcpu)->notified))
+			kvm_vcpu_kick(vcpu);
+	}
 }

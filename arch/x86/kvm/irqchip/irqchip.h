@@ -97,7 +97,8 @@ void lapic_tscdeadline_set(struct kvm_vcpu *vcpu, u64 tsc);
 void lapic_cpuid_changed(struct kvm_vcpu *vcpu);
 /* apicv.c: a backend whose hardware takes interrupts out of the register page. */
 void lapic_may_be_hardware(struct kvm_vcpu *vcpu);
-void lapic_set_by_hardware(struct kvm_vcpu *vcpu, bool on);
+void lapic_set_by_hardware(struct kvm_vcpu *vcpu, bool on, bool notified);
+hpa_t lapic_posted_at(struct kvm_vcpu *vcpu);
 bool lapic_by_hardware(struct kvm_vcpu *vcpu);
 u16 lapic_interrupt_status(struct kvm_vcpu *vcpu);
 void lapic_hardware_eoi(struct kvm_vcpu *vcpu, u8 vector);

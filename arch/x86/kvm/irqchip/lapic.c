@@ -139,7 +139,12 @@ static int accept_vector(struct lapic *a, const struct apic_message *msg)
 {
 	if (!set_trigger(a, msg))
 		return -1;
-	return a->posts ? lapic_post(a, msg->vector) : into_irr(a, msg->vector);
+	if (a->posts)
+		return lapic_post(a, msg->vector);
+	if (!into_irr(a, msg->vector))
+		return 0;
+	lapic_wake(a);
+	return 1;
 }
 
 static int accept_init(struct lapic *a, const struct apic_message *msg)
@@ -171,16 +176,11 @@ static int accept_sipi(struct lapic *a, const struct apic_message *msg)
  */
 int lapic_accept(struct lapic *a, const struct apic_message *msg)
 {
-	int r;
-
 	trace_kvm_apic_accept_irq(a->vcpu->id, msg->delivery << 8, msg->level, msg->vector);
 	switch (msg->delivery << 8) {
 	case APIC_DM_FIXED:
 	case APIC_DM_LOWEST:
-		r = accept_vector(a, msg);
-		if (r > 0)
-			lapic_wake(a);
-		return r;
+		return accept_vector(a, msg);
 	case APIC_DM_NMI:
 		x86_inject_nmi(a->vcpu);
 		return 1;

@@ -36,13 +36,20 @@ struct lapic_timer {
 	bool		in_hardware;	/* and not queued as hrtimer */
 };
 
+/*
+ * In the page of registers, which end at 0x400: vectors on their way into IRR. It is laid out as the
+ * posted-interrupt descriptor whose other half nobody uses (SDM vol 3, table 30-1).
+ */
+#define LAPIC_POSTED		0x800
+
 struct lapic {
 	struct kvm_vcpu		*vcpu;
 	u8			*regs;		/* one page */
 	bool			sw_enabled;	/* mirrors SPIV bit 8 */
 	bool			posts;		/* senders use posted[]; never changes */
 	bool			by_hardware;	/* the hardware delivers, and changes IRR and ISR */
-	DECLARE_BITMAP(posted, 256);		/* on their way into IRR */
+	bool			notified;	/* and takes over what is posted without an exit */
+	unsigned long		*posted;	/* at LAPIC_POSTED */
 	bool			no_page;	/* is not where the registers' page of the MMU is */
 	bool			irr_pending;	/* false: IRR is known to be empty */
 	s16			isr_highest;	/* highest vector in service, -1 none */

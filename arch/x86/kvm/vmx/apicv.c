@@ -9,12 +9,14 @@
  *
  * Virtual-interrupt delivery: the processor takes the vectors out of IRR itself, as soon as the
  * guest lets them in, and carries out EOIs and IPIs to oneself (irqchip/apicv.c). An EOI exits if
- * it is to be seen by an IOAPIC. There is no use of posted interrupts: who has an interrupt for a
- * vCPU that runs ends its turn, and the next entry tells the processor. APIC-register
+ * it is to be seen by an IOAPIC. Who has an interrupt for a vCPU that runs ends its turn, and the
+ * next entry tells the processor; with posted interrupts it is told at once. APIC-register
  * virtualization: reads of most registers are carried out in the page too, and writes exit when
  * they are done there. In x2APIC mode the same is so of the MSRs, by a control that excludes that
  * of the APIC-access page; writes of MSRs other than TPR, EOI and SELF IPI exit before.
  */
+#include <asm/apic.h>
+#include <asm/irq_vectors.h>
 #include "vmx.h"
 
 /* What the qualification has in bits 15:12 (table 28-6). */
@@ -49,12 +51,35 @@ void vmx_apicv_init(struct vcpu_vmx *vmx)
 
 	if (page != INVALID_PAGE)
 		vmcs_write64(APIC_ACCESS_ADDR, page);
-	if (!vmx_apicv_on)
+	if (!vmx_apicv_on || !vmx->vtpr)
 		return;
 	memset(vmx->eoi_exits, 0, sizeof(vmx->eoi_exits));
 	for (i = 0; i < ARRAY_SIZE(vmx->eoi_exits); i++)
 		vmcs_write64_at(EOI_EXIT_BITMAP0, i, 0);
 	vmcs_write16(GUEST_INTR_STATUS, 0);
+	if (vmx_can(WORD_PIN, PIN_BASED_POSTED_INTR)) {
+		vmcs_write16(POSTED_INTR_NV, POSTED_INTR_VECTOR);
+		vmcs_write64(POSTED_INTR_DESC_ADDR, lapic_posted_at(&vmx->x86.vcpu));
+	}
+}
+
+/*
+ * Of the interrupts that come to a running guest's CPU, one vector is ours: it tells the processor
+ * to take over what was posted (30.6). For its sake the exits of the others acknowledge them.
+ */
+static bool update_posted(struct vcpu_vmx *vmx, bool deliver)
+{
+	bool on = deliver && vmx_can(WORD_PIN, PIN_BASED_POSTED_INTR) &&
+		  vmx_can(WORD_EXIT, VM_EXIT_ACK_INTR_ON_EXIT);
+
+	vmx_control_set(vmx, WORD_PIN, PIN_BASED_POSTED_INTR, on);
+	vmx_control_set(vmx, WORD_EXIT, VM_EXIT_ACK_INTR_ON_EXIT, on);
+	return on;
+}
+
+void vmx_notify_posted(struct kvm_vcpu *vcpu)
+{
+	apic->send_IPI(READ_ONCE(vcpu->cpu), POSTED_INTR_VECTOR);
 }
 
 static void update_eoi_exits(struct vcpu_vmx *vmx)
@@ -110,7 +135,7 @@ void vmx_apicv_update(struct vcpu_vmx *vmx)
 		update_x2apic_msrs(vmx, x2apic, deliver, registers);
 	if (deliver)
 		update_eoi_exits(vmx);
-	lapic_set_by_hardware(vcpu, deliver);
+	lapic_set_by_hardware(vcpu, deliver, update_posted(vmx, deliver));
 }
 
 /* What waits and what is in service may be other than the processor remembers. */

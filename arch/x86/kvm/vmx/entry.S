@@ -199,13 +199,8 @@ SYM_INNER_LABEL(vmx_exit_point, SYM_L_GLOBAL)
 	jmp	.Lout
 SYM_FUNC_END(vmx_run_guest)
 
-/*
- * void vmx_host_nmi(void)
- *
- * The frame that an NMI would have pushed here; the handler's IRET comes back, and lets NMIs
- * through again, which the exit has blocked (SDM vol 3, 28.5.6).
- */
-SYM_FUNC_START(vmx_host_nmi)
+	/* The frame that an event would have pushed here; the handler's IRET comes back. */
+	.macro CALL_AS_EVENT call:vararg
 	push	%rbp
 	mov	%rsp, %rbp
 	and	$-16, %rsp
@@ -213,8 +208,27 @@ SYM_FUNC_START(vmx_host_nmi)
 	push	%rbp
 	pushf
 	push	$__KERNEL_CS
-	call	asm_exc_nmi_noist
+	\call
 	mov	%rbp, %rsp		/* for tools: IRET has taken the frame already */
 	pop	%rbp
+	.endm
+
+/*
+ * void vmx_host_nmi(void)
+ *
+ * The IRET lets NMIs through again, which the exit has blocked (SDM vol 3, 28.5.6).
+ */
+SYM_FUNC_START(vmx_host_nmi)
+	CALL_AS_EVENT call asm_exc_nmi_noist
 	RET
 SYM_FUNC_END(vmx_host_nmi)
+
+/*
+ * void vmx_host_interrupt(unsigned long handler)
+ *
+ * One that the exit has acknowledged, interrupts off.
+ */
+SYM_FUNC_START(vmx_host_interrupt)
+	CALL_AS_EVENT CALL_NOSPEC rdi
+	RET
+SYM_FUNC_END(vmx_host_interrupt)

@@ -39,6 +39,8 @@ void vmx_exit_point(void);
 
 /* Hand an NMI that ended the guest to the host's own handler. Interrupts off. */
 asmlinkage void vmx_host_nmi(void);
+/* The same for an interrupt that the exit has acknowledged. */
+asmlinkage void vmx_host_interrupt(unsigned long handler);
 
 #endif /* __ASSEMBLY__ */
 

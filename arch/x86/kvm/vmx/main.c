@@ -92,6 +92,7 @@ static const struct kvm_x86_ops vmx_ops = {
 	.load_root		= vmx_load_root,
 	.write_tsc		= vmx_write_tsc,
 	.show_interrupts	= vmx_show_interrupts,
+	.notify_posted		= vmx_notify_posted,
 	.timer_arm		= vmx_timer_arm,
 
 	.prepare_switch		= vmx_prepare_switch,

@@ -8,6 +8,7 @@
  * next entry, for handle_exit and for whoever asks.
  */
 #include <linux/context_tracking.h>
+#include <asm/desc.h>
 #include <asm/mmu_context.h>
 #include <asm/nospec-branch.h>
 #include "vmx.h"
@@ -160,9 +161,21 @@ enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 }
 
 /*
- * An external interrupt stays pending when it ends the guest, and is taken when interrupts go on.
- * An NMI and a machine check do not: both go to the host's own handlers, here.
+ * An external interrupt stays pending when it ends the guest, and is taken when interrupts go on;
+ * with posted interrupts the exit has acknowledged it. An NMI and a machine check do not stay
+ * either: all three go to the host's own handlers, here.
  */
+static void interrupt_irqoff(struct vcpu_vmx *vmx)
+{
+	u32 info = vmx_intr_info(vmx);
+	struct desc_ptr idt;
+
+	if (!(info & INTR_INFO_VALID_MASK))	/* not acknowledged */
+		return;
+	store_idt(&idt);
+	vmx_host_interrupt(gate_offset((gate_desc *)idt.address + (info & INTR_INFO_VECTOR_MASK)));
+}
+
 static void exception_irqoff(struct vcpu_vmx *vmx)
 {
 	u32 info = vmx_intr_info(vmx);
@@ -182,6 +195,8 @@ void vmx_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 		exception_irqoff(vmx);
 		break;
 	case EXIT_REASON_EXTERNAL_INTERRUPT:
+		if (vmx->vmcs.ctl[WORD_EXIT] & VM_EXIT_ACK_INTR_ON_EXIT)
+			interrupt_irqoff(vmx);
 		vmx->x86.between_insns = true;
 		break;
 	case EXIT_REASON_MCE_DURING_VMENTRY:

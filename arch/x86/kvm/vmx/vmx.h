@@ -314,6 +314,7 @@ void vmx_apicv_create(struct vcpu_vmx *vmx);
 void vmx_apicv_init(struct vcpu_vmx *vmx);
 void vmx_apicv_update(struct vcpu_vmx *vmx);
 void vmx_show_interrupts(struct kvm_vcpu *vcpu);
+void vmx_notify_posted(struct kvm_vcpu *vcpu);
 u32 vmx_apicv_vectoring(struct vcpu_vmx *vmx, u32 info, bool injected);
 int vmx_exit_apic_access(struct kvm_vcpu *vcpu);
 int vmx_exit_apic_write(struct kvm_vcpu *vcpu);
