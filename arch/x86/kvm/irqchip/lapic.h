@@ -37,8 +37,8 @@ struct lapic_timer {
 };
 
 /*
- * In the page of registers, which end at 0x400: vectors on their way into IRR. It is laid out as the
- * posted-interrupt descriptor whose other half nobody uses (SDM vol 3, table 30-1).
+ * In the page of registers, which end at 0x400: vectors on their way into IRR. It is laid out as
+ * the posted-interrupt descriptor, whose other half nobody uses (SDM vol 3, table 30-1).
  */
 #define LAPIC_POSTED		0x800
 

@@ -44,8 +44,8 @@ int lapic_pv_eoi_set(struct kvm_vcpu *vcpu, u64 msr)
 
 /*
  * With an interrupt that waits, or another in service below, the EOI must make us look at events
- * again; with an IOAPIC pin or an ack notifier behind the vector, it must be passed on. Hardware that
- * delivers has to see each EOI, and sees it without an exit.
+ * again; with an IOAPIC pin or an ack notifier behind the vector, it must be passed on. Hardware
+ * that delivers has to see each EOI, and sees it without an exit.
  */
 static bool eoi_is_plain(struct lapic *a)
 {
