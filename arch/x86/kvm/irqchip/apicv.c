@@ -21,13 +21,14 @@
 #include "ioapic.h"
 #include "lapic.h"
 
-/* The vCPU is new, and nobody can send to it yet. */
+/* The vCPU is new, and nobody can send to it, or tell it of vectors, yet: it asks when it runs. */
 void lapic_may_be_hardware(struct kvm_vcpu *vcpu)
 {
 	struct lapic *a = to_lapic(vcpu);
 
 	a->posted = (unsigned long *)(a->regs + LAPIC_POSTED);
 	a->posts = true;
+	kvm_request(vcpu, KVM_REQ_SCAN_IOAPIC);
 }
 EXPORT_SYMBOL_GPL(lapic_may_be_hardware);
 

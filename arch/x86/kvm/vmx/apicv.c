@@ -141,10 +141,10 @@ void vmx_apicv_update(struct vcpu_vmx *vmx)
 /* What waits and what is in service may be other than the processor remembers. */
 void vmx_show_interrupts(struct kvm_vcpu *vcpu)
 {
-	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	u16 status = lapic_interrupt_status(vcpu);
 
-	vmx->intr_status = lapic_interrupt_status(vcpu);
-	vmcs_write16(GUEST_INTR_STATUS, vmx->intr_status);
+	to_vmx(vcpu)->in_service = status >> 8;
+	vmcs_write16(GUEST_INTR_STATUS, status);
 }
 
 /*
@@ -156,10 +156,9 @@ void vmx_show_interrupts(struct kvm_vcpu *vcpu)
  */
 u32 vmx_apicv_vectoring(struct vcpu_vmx *vmx, u32 info, bool injected)
 {
-	u16 status = vmcs_read16(GUEST_INTR_STATUS);
-	u8 in_service = status >> 8;
+	u8 in_service = vmcs_read16(GUEST_INTR_STATUS) >> 8;
 
-	if (!in_service || (injected && status == vmx->intr_status &&
+	if (!in_service || (injected && in_service == vmx->in_service &&
 			    (info & EVENT_MASK) == vmx->event_info))
 		return info;
 	switch (info & VECTORING_INFO_TYPE_MASK) {

@@ -73,7 +73,7 @@ struct vcpu_vmx {
 	u16			event_info;	/* the last one: EVENT_MASK of its word */
 	struct vmx_real		rm;
 	bool			l1d_stale;	/* what the L1 cache holds is not for the guest */
-	u16			intr_status;	/* GUEST_INTR_STATUS as we wrote it last */
+	u8			in_service;	/* the vector that we showed the processor last */
 	u64			eoi_exits[4];	/* vectors whose EOI exits, as the VMCS has them */
 	u64			timer_tsc;	/* leave the guest then; 0: never */
 	u64			*pml;		/* a page: what the hardware lists; NULL: none */
