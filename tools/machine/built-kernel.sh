@@ -156,11 +156,12 @@ built_release()
 	cat "$(built_dir "$1")/root/version"
 }
 
-# Build our modules for it, in out/NAME of the tree that is given; what they say is shown only if it
-# goes wrong.
+# build_modules_for NAME TREE OUT [WORD]...: our modules for it, of a tree, in a directory of its own,
+# with further words for make; what they say is shown only if it goes wrong.
 build_modules_for()
 {
-	local name=$1 top=$2 out=$2/out/$1 file
+	local name=$1 top=$2 out=$3 file
+	shift 3
 
 	mkdir -p "$out"
 	(
@@ -176,7 +177,7 @@ build_modules_for()
 		done
 		# Warnings are the ordinary build's to find.
 		env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -j"$(nproc)" \
-			-C "$(built_dir "$name")/build" M="$out" W=0 C=0 modules > "$out/build.log" 2>&1 ||
+			-C "$(built_dir "$name")/build" M="$out" W=0 C=0 "$@" modules > "$out/build.log" 2>&1 ||
 			{ cat "$out/build.log" >&2; exit 1; }
 	) 9> "$out/lock"
 }
