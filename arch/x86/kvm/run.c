@@ -340,10 +340,13 @@ static int run_guest_once(struct kvm_vcpu *vcpu, bool immediate_exit)
 	if (trace_kvm_exit_enabled())
 		trace_exit(vcpu);
 	x86_op(handle_exit_irqoff)(vcpu);
-	v->stat.exits++;
 	v->has_run = true;
-	/* A tick that was due is taken in this window, and charged to the guest. */
+	/*
+	 * A tick that was due is taken in this window, and charged to the guest. STI holds interrupts
+	 * off for one more instruction (SDM vol 2, STI), which must not be the CLI.
+	 */
 	local_irq_enable();
+	v->stat.exits++;
 	local_irq_disable();
 	guest_time_exit();
 	local_irq_enable();
