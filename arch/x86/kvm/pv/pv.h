@@ -15,7 +15,8 @@ struct x86_pv {
 	struct {
 		u64			msr;	/* MSR_KVM_STEAL_TIME */
 		struct kvm_gpa_cache	page;
-		u64			last;	/* run_delay at the last report, ns */
+		u64			last;	/* run_delay of @thread at the last report, ns */
+		const struct task_struct *thread;	/* only to be compared */
 		bool			usable;		/* enabled, and there is memory */
 		bool			preempted_set;
 	} steal;

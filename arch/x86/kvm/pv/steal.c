@@ -50,7 +50,7 @@ int pv_steal_msr_set(struct kvm_vcpu *vcpu, u64 data)
 	pv->steal.usable = !kvm_gpa_cache_init(vcpu->kvm, &pv->steal.page,
 					       data & KVM_STEAL_VALID_BITS,
 					       sizeof(struct kvm_steal_time));
-	pv->steal.last = current->sched_info.run_delay;
+	pv->steal.thread = NULL;
 	kvm_request(vcpu, KVM_REQ_STEAL_UPDATE);
 	return 0;
 }
@@ -94,6 +94,9 @@ static int write_steal(struct kvm_vcpu *vcpu, struct kvm_steal_time *st)
  * pv_steal_update - KVM_REQ_STEAL_UPDATE: report, and take "preempted" back
  * @vcpu: in its own thread, srcu held; may sleep
  *
+ * A thread's delay says nothing of another's: if the VMM has the vCPU run by a new one, its time
+ * counts from then on.
+ *
  * Return: 0, or -EFAULT when the VMM's memory is not there: the request is made again, for the next
  * KVM_RUN.
  */
@@ -121,10 +124,13 @@ int pv_steal_update(struct kvm_vcpu *vcpu)
 		kvm_request(vcpu, KVM_REQ_TLB_FLUSH_GUEST);
 
 	delay = current->sched_info.run_delay;
-	st.steal += delay - pv->steal.last;
+	if (pv->steal.thread == current && delay >= pv->steal.last)
+		st.steal += delay - pv->steal.last;
 	r = write_steal(vcpu, &st);
-	if (!r)
+	if (!r) {
 		pv->steal.last = delay;
+		pv->steal.thread = current;
+	}
 out:
 	/*
 	 * Not without it: others that take this vCPU for preempted would leave their flushes in a
