@@ -13,6 +13,8 @@ kind_defaults()
 	mem=${mem:-4096} limit=${limit:-300}
 	# On a busy host the kernel's check of its timer sees too few ticks, and the kernel gives up: it is not to check.
 	words='tsc=reliable no_timer_check'
+	# The first processor of several is to run no guest (Documentation/testing.md, "The machine's own faults").
+	[ "$cpus" = 1 ] || spare_cpus=1
 	# The time stamp counter is this computer's, unless it counts instructions.
 	if [ $icount = no ]; then
 		words+=" tsc_early_khz=$(tsc_khz "$here/tsc-khz.c")" || die "the rate of the time stamp counter is not to be had"
@@ -37,7 +39,7 @@ kind_modules()
 # log into $klog.
 kind_start()
 {
-	local machine=(-machine pc -cpu max -smp "$cpus" -m "$mem" -nodefaults -no-user-config -display none -no-reboot
+	local machine=(-machine pc -cpu max -smp $((spare_cpus + cpus)) -m "$mem" -nodefaults -no-user-config -display none -no-reboot
 		       -kernel "$guest_kernel" -initrd "$work/initramfs" -append "$*"
 		       -chardev stdio,id=job,signal=off -serial chardev:job -serial "file:$klog"
 		       -chardev pipe,id=monitor,path="$work/monitor" -mon monitor)

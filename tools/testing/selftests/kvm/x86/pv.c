@@ -258,11 +258,11 @@ static void pin_to(int cpu)
 	must(sched_setaffinity(0, sizeof(set), &set));
 }
 
-static volatile int stop_competing;
+static volatile int stop_competing, cpu_competed_for;
 
 static void *compete(void *arg)
 {
-	pin_to(0);
+	pin_to(cpu_competed_for);
 	while (!stop_competing)
 		;
 	return arg;
@@ -270,7 +270,7 @@ static void *compete(void *arg)
 
 static void *run_pinned(void *arg)
 {
-	pin_to(0);
+	pin_to(cpu_competed_for);
 	expect_exit(vcpu_run(arg), GUEST_DONE);
 	return NULL;
 }
@@ -285,6 +285,7 @@ TEST(steal_time_is_measured)
 
 	require_feature(F_STEAL, "STEAL_TIME");
 	run_to_sync(vm, 0);
+	cpu_competed_for = sched_getcpu();
 	pthread_create(&vm->vcpu[0].thread, NULL, run_pinned, &vm->vcpu[0]);
 	usleep(20000);
 	before = *ns;
