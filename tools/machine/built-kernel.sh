@@ -2,8 +2,9 @@
 #
 # Kernels that machines need and no distribution has, and our modules for them.
 #
-# A kernel has a name, "debug" (checkers, for any machine of QEMU's) or "vmx" (small, for Bochs). It
-# is built from the distribution's source of the version that the headers are of, with
+# A kernel has a name: "debug" (checkers, for any machine of QEMU's), "vmx" (small, for Bochs) or
+# "sie" (small, for Hercules, of another architecture). It is built from the distribution's source of
+# the version that the headers are of, with tools/machine/NAME.patch if there is one, and with
 # tools/machine/NAME.config over tinyconfig. It lies in the cache under a name made of all that went
 # into it, and is laid out there as the stock image is (kernel.sh), so that the machine need not
 # tell them apart. The modules are built in out/NAME of the clone, a tree of links to the sources:
@@ -32,6 +33,33 @@ build_words()
 	esac
 }
 
+# The architecture that a kernel is of, as the kernel's source calls it, and the prefix of its tools.
+built_arch()
+{
+	case $1 in
+		sie) echo s390 ;;
+		*) echo x86 ;;
+	esac
+}
+
+cross_prefix()
+{
+	case $1 in
+		sie) echo s390x-linux-gnu- ;;
+	esac
+}
+
+# What every make on a kernel's tree is told, and nothing more where the tree is of this computer's kind.
+arch_words()
+{
+	[ -z "$(cross_prefix "$1")" ] || echo "ARCH=$(built_arch "$1") CROSS_COMPILE=$(cross_prefix "$1")"
+}
+
+patch_of()
+{
+	cat "$config_dir/$1.patch" 2> /dev/null
+}
+
 # The version of the source package: the headers' own, if they are a package.
 source_version()
 {
@@ -48,8 +76,8 @@ built_dir()
 {
 	local key
 
-	key=$({ source_version; gcc -dumpfullversion; build_words "$1"; settings "$1"; } |
-		sha256sum | cut -c 1-12)
+	key=$({ source_version; "$(cross_prefix "$1")gcc" -dumpfullversion; build_words "$1"; settings "$1"
+		patch_of "$1"; } | sha256sum | cut -c 1-12)
 	echo "$cache/linux-$1-$key"
 }
 
@@ -72,6 +100,20 @@ need_source()
 	fi
 	rm -rf "$tmp"
 	[ -d "$source" ]
+}
+
+# The source that a kernel is built from: all have one, but for a kernel that has a patch, which has a
+# tree of links into it with what is patched its own.
+patched_source()
+{
+	local name=$1 source=$2 own=$3
+
+	if [ -z "$(patch_of "$name")" ]; then
+		echo "$source"
+		return
+	fi
+	rm -rf "$own"
+	cp -al "$source" "$own" && patch_of "$name" | patch -s -p1 -d "$own" >&2 && echo "$own"
 }
 
 # A line for every hundred objects of a build, and the words that are not about an object.
@@ -107,13 +149,14 @@ check_config()
 
 build_kernel()
 {
-	local name=$1 dir=$2 source=$3 build=$2/build root=$2/root release make
+	local name=$1 dir=$2 source build=$2/build root=$2/root release make
 
 	# The output directory's name is in its files: it is built in place and marked when it is
 	# whole.
 	mkdir -p "$build" "$root/boot"
+	source=$(patched_source "$name" "$3" "$dir/source") || return
 	# Not as a part of the make that started this, if one did.
-	make='env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make'
+	make="env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make $(arch_words "$name")"
 	if ! (set -o pipefail
 	      {
 		$make -s -C "$source" O="$build" tinyconfig &&
@@ -129,7 +172,7 @@ build_kernel()
 		return 1
 	fi
 	release=$(cat "$build/include/config/kernel.release")
-	cp "$build/arch/x86/boot/bzImage" "$root/boot/vmlinuz-$release" || return
+	cp "$build/arch/$(built_arch "$name")/boot/bzImage" "$root/boot/vmlinuz-$release" || return
 	echo "$release" > "$root/version"
 }
 
@@ -176,7 +219,7 @@ build_modules_for()
 			[ -L "$out/$file" ] || ln -s "$top/$file" "$out/$file"
 		done
 		# Warnings are the ordinary build's to find.
-		env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -j"$(nproc)" \
+		env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make $(arch_words "$name") -s -j"$(nproc)" \
 			-C "$(built_dir "$name")/build" M="$out" W=0 C=0 "$@" modules > "$out/build.log" 2>&1 ||
 			{ cat "$out/build.log" >&2; exit 1; }
 	) 9> "$out/lock"
