@@ -94,15 +94,42 @@ need_steady()
 	echo "$built/steady.ko"
 }
 
-# The rate of this computer's time stamp counter; the program that measures it is built into the cache.
-tsc_khz()
+# Build a small program of this directory for this computer, into the cache, and print its path.
+need_program()
 {
 	local source=$1 built
 
-	built=$cache/tsc-khz-$(cksum < "$source" | tr ' ' -)
+	built=$cache/$(basename "$source" .c)-$(cksum < "$source" | tr ' ' -)
 	if [ ! -x "$built" ]; then
 		mkdir -p "$cache"
 		gcc -O2 -o "$built.$$" "$source" >&2 && mv "$built.$$" "$built" || return
 	fi
-	"$built"
+	echo "$built"
+}
+
+# Fetch the static busybox of another architecture, by package lists of its own, so that this computer is not made to know
+# that architecture; print its path.
+need_busybox()
+{
+	local arch=$1 built=$cache/busybox-$1 tmp options
+
+	if [ ! -x "$built" ]; then
+		mkdir -p "$cache"
+		tmp=$(mktemp -d "$cache/fetch.XXXXXX") || return
+		mkdir -p "$tmp"/{lists,archives}/partial
+		chmod -R 755 "$tmp"
+		options="-q -o APT::Architecture=$arch -o APT::Architectures=$arch -o Dir::State::Lists=$tmp/lists
+			 -o Dir::State::status=/dev/null -o Dir::Cache=$tmp"
+		echo "machine: fetching busybox for $arch" >&2
+		(cd "$tmp" && apt-get $options update && apt-get $options download busybox-static &&
+		 dpkg-deb -x ./*.deb . && mv bin/busybox "$built") > "$tmp/log" 2>&1 || cat "$tmp/log" >&2
+		rm -rf "$tmp"
+	fi
+	[ -x "$built" ] && echo "$built"
+}
+
+# The rate of this computer's time stamp counter.
+tsc_khz()
+{
+	"$(need_program "$1")"
 }
