@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A VM of s390 as a test sees it: memory from 0 on, instructions at a fixed address, one CPU.
+ *
+ * The guest is a few instructions that the test has written in assembly. They run with DAT off and
+ * all interruptions but program interruptions disabled; each new PSW in the lowcore is a disabled
+ * wait that names its class, so what the test did not ask for ends there and is seen.
+ */
+#ifndef SELFTEST_S390_H
+#define SELFTEST_S390_H
+
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define MEM_SIZE	0x1000000UL
+#define CODE_AT		0x10000UL
+#define DATA_AT		0x20000UL
+
+/* PSWs: the bits of the first doubleword. */
+#define PSW_64		0x0000000180000000UL
+#define PSW_WAIT	0x0002000000000000UL
+#define PSW_EXTERNAL	0x0100000000000000UL
+
+/* The lowcore (Principles of Operation, "Assigned Storage Locations"). */
+enum {
+	LC_EXT_PARAMETER	= 0x80,
+	LC_EXT_CODE		= 0x86,
+	LC_PGM_ILC		= 0x8c,
+	LC_PGM_CODE		= 0x8e,
+	LC_RESTART_OLD		= 0x120,
+	LC_EXT_OLD		= 0x130,
+	LC_SVC_OLD		= 0x140,
+	LC_PGM_OLD		= 0x150,
+	LC_RESTART_NEW		= 0x1a0,
+	LC_EXT_NEW		= 0x1b0,
+	LC_SVC_NEW		= 0x1c0,
+	LC_PGM_NEW		= 0x1d0,
+	LC_MCHK_NEW		= 0x1e0,
+	LC_IO_NEW		= 0x1f0,
+};
+
+/* Where the disabled wait of a class is: its new PSW's place in the lowcore, and a mark. */
+#define WAIT_OF(new)	(0xdead0000UL + (new))
+
+/* Interception codes. */
+enum {
+	ICPT_INSTRUCTION	= 0x04,
+	ICPT_WAIT		= 0x1c,
+	ICPT_STOP		= 0x28,
+};
+
+struct s390_vm {
+	int		kvm, fd, cpu;
+	uint8_t		*mem;
+	struct kvm_run	*run;
+};
+
+/* Instructions for a guest: `INSNS(name, "lghi %r2,1; ...")`. */
+#define INSNS(name, text)						\
+	extern const char name[], name##_end[];				\
+	asm(".pushsection .rodata\n.balign 8\n" #name ":\n" text "\n"	\
+	    #name "_end:\n.popsection")
+
+struct s390_vm *s390_start(const char *code, const char *end);
+#define s390_vm_of(name)	s390_start(name, name##_end)
+
+/* One KVM_RUN that must succeed; the exit reason. */
+int s390_run(struct s390_vm *vm);
+
+/* The same, which must end with an interception of this code. */
+void s390_expect_icpt(struct s390_vm *vm, unsigned int code);
+
+/* The same, in the disabled wait of a class, or at an address. */
+void s390_expect_wait(struct s390_vm *vm, uint64_t address);
+
+static inline uint64_t *s390_word(struct s390_vm *vm, uint64_t at)
+{
+	return (uint64_t *)(vm->mem + at);
+}
+
+#endif
