@@ -19,6 +19,8 @@ struct kvm_arch_ops {
 	unsigned int	max_vcpus;
 	unsigned int	max_vcpu_ids;
 	unsigned int	address_spaces;	/* 1 or 2 */
+	unsigned int	run_pages;	/* that a vCPU's file has: kvm_run, then the architecture's (vcpu_fault) */
+	unsigned int	coalesced_page;	/* which of them is the ring of coalesced I/O; 0: accesses do not coalesce */
 	u32		slot_flags;	/* KVM_MEM_* it can do beside KVM_MEM_LOG_DIRTY_PAGES */
 
 	/* Virtualization on and off on this CPU; irqs off. On: 0 or -EIO. The first VM turns on, the last off. */
@@ -52,6 +54,13 @@ struct kvm_arch_ops {
 	bool	(*vcpu_halt_poll_ok)(struct kvm_vcpu *vcpu);	/* may be NULL: polling is always fine */
 	void	(*vcpu_blocking)(struct kvm_vcpu *vcpu);	/* may be NULL */
 	void	(*vcpu_unblocking)(struct kvm_vcpu *vcpu);	/* may be NULL */
+	/*
+	 * To get it out of the guest. Any context; it is in the guest, or between the last look at its requests and the
+	 * entry. bar: it shall not enter, or not stay; asked before any interrupt is sent. NULL where that look and the
+	 * entry are one with interrupts off. interrupt: it runs on @cpu, which is another; NULL where bar is enough.
+	 */
+	void	(*vcpu_bar)(struct kvm_vcpu *vcpu);
+	void	(*vcpu_interrupt)(struct kvm_vcpu *vcpu, int cpu);
 	vm_fault_t (*vcpu_fault)(struct kvm_vcpu *vcpu, struct vm_fault *vmf);	/* mmap pages beyond the core's; NULL ok */
 	/* ioctls that must not wait for vcpu->mutex (KVM_INTERRUPT on s390); -ENOIOCTLCMD when not one. NULL ok. */
 	long	(*vcpu_async_ioctl)(struct kvm_vcpu *vcpu, unsigned int cmd, unsigned long arg);

@@ -33,6 +33,16 @@ static int cap_readonly_mem(struct kvm *kvm)
 	return !!(kvm_arch->slot_flags & KVM_MEM_READONLY);
 }
 
+static int cap_coalesced_mmio(struct kvm *kvm)
+{
+	return kvm_arch->coalesced_page;
+}
+
+static int cap_coalesced_pio(struct kvm *kvm)
+{
+	return !!kvm_arch->coalesced_page;
+}
+
 static int cap_irqfd(struct kvm *kvm)
 {
 	return !!kvm_arch->irqchip_in_kernel;
@@ -72,8 +82,8 @@ static const struct kvm_cap rows[] = {
 	{ KVM_CAP_IOEVENTFD,				1 },
 	{ KVM_CAP_IOEVENTFD_NO_LENGTH,			1 },
 	{ KVM_CAP_IOEVENTFD_ANY_LENGTH,			1 },
-	{ KVM_CAP_COALESCED_MMIO,			KVM_COALESCED_MMIO_PAGE_OFFSET },
-	{ KVM_CAP_COALESCED_PIO,			1 },
+	{ KVM_CAP_COALESCED_MMIO,			.get = cap_coalesced_mmio },
+	{ KVM_CAP_COALESCED_PIO,			.get = cap_coalesced_pio },
 	/* Interrupts and devices. */
 	{ KVM_CAP_IRQFD,				.get = cap_irqfd },
 	{ KVM_CAP_IRQFD_RESAMPLE,			.get = cap_irqfd },

@@ -95,6 +95,8 @@ long kvm_vm_register_coalesced(struct kvm *kvm, struct kvm_arg *arg)
 	struct io_zone *zone;
 	int r;
 
+	if (!kvm_arch->coalesced_page)
+		return -ENOTTY;
 	if (at->pio > 1 || !at->size || at->size > INT_MAX ||
 	    at->addr + at->size < at->addr)
 		return -EINVAL;
@@ -127,6 +129,8 @@ long kvm_vm_unregister_coalesced(struct kvm *kvm, struct kvm_arg *arg)
 	const struct kvm_coalesced_mmio_zone *at = arg->data;
 	struct io_zone *zone, *next;
 
+	if (!kvm_arch->coalesced_page)
+		return -ENOTTY;
 	if (at->pio > 1 || at->addr + at->size < at->addr)
 		return -EINVAL;
 

@@ -86,11 +86,6 @@ extern const struct file_operations kvm_vm_fops;
 /* vcpu.c */
 long kvm_vm_create_vcpu(struct kvm *kvm, struct kvm_arg *arg);	/* ARG_VALUE, LOCK_NONE */
 void kvm_vcpus_destroy(struct kvm *kvm);
-#ifdef KVM_PIO_PAGE_OFFSET
-#define KVM_VCPU_PAGES	3	/* kvm_run, port data, coalesced ring */
-#else
-#define KVM_VCPU_PAGES	2	/* kvm_run, coalesced ring */
-#endif
 
 /* request.c */
 int kvm_request_init(void);

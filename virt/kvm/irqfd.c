@@ -238,7 +238,7 @@ static void bypass_del(struct irq_bypass_consumer *consumer, struct irq_bypass_p
 
 static void bypass_offer(struct irqfd *irqfd)
 {
-	if (!kvm_arch->irq_bypass)
+	if (!IS_ENABLED(CONFIG_IRQ_BYPASS_MANAGER) || !kvm_arch->irq_bypass)
 		return;
 	irqfd->consumer.token = irqfd->ctx;
 	irqfd->consumer.add_producer = bypass_add;
@@ -252,7 +252,7 @@ static void bypass_offer(struct irqfd *irqfd)
 
 static void bypass_withdraw(struct irqfd *irqfd)
 {
-	if (irqfd->consumer.token)
+	if (IS_ENABLED(CONFIG_IRQ_BYPASS_MANAGER) && irqfd->consumer.token)
 		irq_bypass_unregister_consumer(&irqfd->consumer);
 }
 
@@ -262,7 +262,7 @@ void kvm_irqfd_routing_changed(struct kvm *kvm)
 
 	lockdep_assert_held(&kvm->irq_lock);
 
-	if (!kvm_arch->irq_bypass)
+	if (!IS_ENABLED(CONFIG_IRQ_BYPASS_MANAGER) || !kvm_arch->irq_bypass)
 		return;
 	spin_lock_irq(&kvm->irqfds.lock);
 	list_for_each_entry(irqfd, &kvm->irqfds.items, node) {

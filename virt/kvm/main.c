@@ -184,6 +184,7 @@ static bool ops_valid(const struct kvm_arch_ops *ops)
 	return ops->vm_size >= sizeof(struct kvm) && ops->vcpu_size >= sizeof(struct kvm_vcpu) &&
 	       ops->max_vcpus && ops->max_vcpus <= ops->max_vcpu_ids &&
 	       ops->max_vcpu_ids <= INT_MAX &&
+	       ops->run_pages && ops->coalesced_page < ops->run_pages &&
 	       ops->address_spaces && ops->address_spaces <= KVM_ADDRESS_SPACES;
 }
 

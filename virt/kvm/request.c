@@ -6,7 +6,9 @@
  * vcpu->mode. The vCPU sets its mode to VCPU_IN_GUEST, then (a full barrier, interrupts off from
  * here to the entry) looks at its requests. So either the vCPU finds the bit and does not enter, or
  * the asker finds VCPU_IN_GUEST and sends an interrupt, which ends the guest's turn or waits,
- * pending, until the entry and ends it at once. No request is ever missed.
+ * pending, until the entry and ends it at once. No request is ever missed. (An architecture that
+ * enters with interrupts on has another way to keep its vCPU from the entry, or to end its turn:
+ * vcpu_bar, asked before the interrupt is sent.)
  *
  * VCPU_EXITING is written by whoever sends the interrupt, so that a second asker need not send
  * another. It waits all the same when its request says KVM_REQ_WAIT: the first one's interrupt may
@@ -56,7 +58,11 @@ void kvm_request_exit(void)
 /* Tell a vCPU in the guest that it is to leave; returns where it was. A full barrier. */
 static int mark_exiting(struct kvm_vcpu *vcpu)
 {
-	return cmpxchg(&vcpu->mode, VCPU_IN_GUEST, VCPU_EXITING);
+	int mode = cmpxchg(&vcpu->mode, VCPU_IN_GUEST, VCPU_EXITING);
+
+	if (mode == VCPU_IN_GUEST && kvm_arch->vcpu_bar)
+		kvm_arch->vcpu_bar(vcpu);
+	return mode;
 }
 
 /* Must the maker of @req interrupt @vcpu, given where it is? */
@@ -171,8 +177,8 @@ void kvm_vcpu_kick(struct kvm_vcpu *vcpu)
 	me = get_cpu();
 	if (mark_exiting(vcpu) == VCPU_IN_GUEST) {
 		cpu = READ_ONCE(vcpu->cpu);
-		if (cpu != me && cpu >= 0 && cpu_online(cpu))
-			smp_send_reschedule(cpu);
+		if (cpu != me && cpu >= 0 && cpu_online(cpu) && kvm_arch->vcpu_interrupt)
+			kvm_arch->vcpu_interrupt(vcpu, cpu);
 	}
 	put_cpu();
 }

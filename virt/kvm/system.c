@@ -20,7 +20,7 @@ static long sys_check_extension(struct kvm_arg *arg)
 
 static long sys_vcpu_mmap_size(struct kvm_arg *arg)
 {
-	return KVM_VCPU_PAGES * PAGE_SIZE;
+	return kvm_arch->run_pages * PAGE_SIZE;
 }
 
 /*

@@ -421,7 +421,7 @@ static struct page *core_page(struct kvm_vcpu *vcpu, pgoff_t pgoff)
 {
 	if (pgoff == 0)
 		return virt_to_page(vcpu->run);
-	if (pgoff == KVM_COALESCED_MMIO_PAGE_OFFSET)
+	if (kvm_arch->coalesced_page && pgoff == kvm_arch->coalesced_page)
 		return kvm_coalesced_page(vcpu->kvm);
 	return kvm_dirty_ring_page(vcpu, pgoff);
 }

@@ -85,6 +85,11 @@ static bool x86_irqfd_allowed(struct kvm *kvm, struct kvm_irqfd *args)
 	return args->flags & KVM_IRQFD_FLAG_RESAMPLE ? irqchip_full(kvm) : irqchip_has_lapic(kvm);
 }
 
+static void x86_vcpu_send_ipi(struct kvm_vcpu *vcpu, int cpu)
+{
+	smp_send_reschedule(cpu);
+}
+
 static const struct kvm_ioctl sys_ioctls[] = {
 	KVM_SYS_IOCTL(KVM_GET_SUPPORTED_CPUID,		ARG_USER, x86_sys_get_supported_cpuid),
 	KVM_SYS_IOCTL(KVM_GET_EMULATED_CPUID,		ARG_USER, x86_sys_get_emulated_cpuid),
@@ -123,6 +128,8 @@ static struct kvm_arch_ops x86_arch = {
 	.max_vcpu_ids	= X86_MAX_VCPU_IDS,
 	.address_spaces	= KVM_ADDRESS_SPACES,	/* the second is for SMM */
 	.slot_flags	= KVM_MEM_READONLY,
+	.run_pages	= 3,	/* kvm_run, the data of ports, the ring of coalesced accesses */
+	.coalesced_page	= KVM_COALESCED_MMIO_PAGE_OFFSET,
 
 	.suspend	= x86_tsc_suspend,
 	.resume		= x86_tsc_resume,
@@ -143,6 +150,7 @@ static struct kvm_arch_ops x86_arch = {
 	.vcpu_wanted	= x86_vcpu_wanted,
 	.vcpu_in_kernel	= x86_vcpu_in_kernel,
 	.vcpu_halt_poll_ok = pv_halt_poll_ok,
+	.vcpu_interrupt	= x86_vcpu_send_ipi,
 	.vcpu_fault	= x86_vcpu_fault,
 
 	.slot_prepare	= mmu_slot_prepare,
