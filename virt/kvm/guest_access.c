@@ -241,7 +241,7 @@ static void *map_frame(const struct kvm_pfn *p)
 {
 	if (p->page)
 		return kmap(p->page);
-	if (pfn_valid(p->pfn))
+	if (pfn_valid(p->pfn) || !IS_ENABLED(CONFIG_HAS_IOMEM))
 		return NULL;
 	return memremap(pfn_to_hpa(p->pfn), PAGE_SIZE, MEMREMAP_WB);
 }
@@ -274,7 +274,7 @@ void kvm_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_map *map, bool dirty)
 		return;
 	if (map->pfn.page)
 		kunmap(map->pfn.page);
-	else
+	else if (IS_ENABLED(CONFIG_HAS_IOMEM))
 		memunmap(map->hva);
 	map->hva = NULL;
 	if (dirty) {

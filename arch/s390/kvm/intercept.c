@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Why SIE ended: one row an interception code (UAPI asm/sie.h, sie_intercept_code), one function a row.
+ *
+ * An interception that is not ours is user space's: KVM_EXIT_S390_SIEIC with the code and the instruction, and the CPU
+ * as the machine left it. So is one that cannot be: a validity interception says that the state description is wrong,
+ * and entering again would only bring it back.
+ */
+#include <linux/sched/signal.h>
+#include <asm/lowcore.h>
+
+#include "s390.h"
+
+/* Leave with KVM_EXIT_S390_SIEIC (KVM API 5). */
+int s390_exit_sieic(struct s390_vcpu *v)
+{
+	struct kvm_run *run = v->vcpu.run;
+
+	run->exit_reason = KVM_EXIT_S390_SIEIC;
+	run->s390_sieic.icptcode = v->sie->icpt_code;
+	run->s390_sieic.ipa = v->sie->ipa;
+	run->s390_sieic.ipb = v->sie->ipb;
+	return EXIT_TO_USER;
+}
+
+/* Length of an instruction by the two leftmost bits of its first byte (PoP 5). */
+static unsigned int insn_length(u8 first)
+{
+	static const u8 length[] = { 2, 4, 4, 6 };
+
+	return length[first >> 6];
+}
+
+/* The intercepted instruction is behind the PSW; the target of an EXECUTE is as long as that. */
+unsigned int s390_icpt_length(const struct s390_vcpu *v)
+{
+	if (v->sie->icpt_status & SIE_STATUS_EXECUTED)
+		return 4;	/* EX; EXRL is the one of 6 bytes */
+	return insn_length(v->sie->ipa >> 8);
+}
+
+/* Do the intercepted instruction over: the PSW goes back to it. */
+void s390_insn_retry(struct s390_vcpu *v)
+{
+	v->sie->psw.addr = s390_wrap(v, v->sie->psw.addr - s390_icpt_length(v));
+}
+
+static int exit_host(struct s390_vcpu *v)
+{
+	v->stat.exit_null++;
+	return EXIT_RESUME;
+}
+
+static int exit_insn(struct s390_vcpu *v)
+{
+	int r;
+
+	v->stat.exit_instruction++;
+	r = s390_insn(v);
+	return r == EXIT_NOT_OURS ? s390_exit_sieic(v) : r;
+}
+
+/* Host write protection looks like the guest's where the machine cannot tell them apart. */
+static bool host_protected(struct s390_vcpu *v)
+{
+	struct s390_access a = {
+		.addr	= v->sie->trans_exc_code & PAGE_MASK,
+		.ar	= v->sie->exc_access_id & 0xf,
+		.asce	= ACCESS_TEID | (v->sie->trans_exc_code & 3),
+		.write	= true,
+	};
+	struct kvm_s390_pgm_info pgm;
+	struct kvm_slot *slot;
+	struct kvm_pfn pfn;
+	gpa_t abs;
+	int r;
+
+	if (v->sie->pgm_code != PGM_PROTECTION || v->sie->exec_ctl & SIE_EXEC_PROT_TO_GUEST)
+		return false;
+	if (s390_translate(v, &a, &abs, &pgm))
+		return false;	/* the guest's own tables forbid it */
+	slot = kvm_slot_find(v->vcpu.kvm, gpa_to_gfn(abs));
+	r = kvm_pfn_get(v->vcpu.kvm, slot, gpa_to_gfn(abs), KVM_PFN_ATOMIC, &pfn);
+	if (r)
+		return false;
+	kvm_pfn_put(&pfn, false);
+	return !pfn.writable && !s390_gmap_fault(vm_of(v), abs, true);
+}
+
+/* What the machine would have stored in the prefix area, had the interruption been the guest's at once. */
+static void pgm_from_block(const struct s390_vcpu *v, struct kvm_s390_pgm_info *pgm)
+{
+	const struct sie_block *sie = v->sie;
+
+	*pgm = (struct kvm_s390_pgm_info) {
+		.code		= sie->pgm_code,
+		.trans_exc_code	= sie->trans_exc_code,
+		.mon_code	= sie->mon_code,
+		.mon_class_nr	= sie->mon_class,
+		.data_exc_code	= sie->data_exc_code,
+		.per_code	= sie->per_code,
+		.per_atmid	= sie->per_atmid,
+		.per_address	= sie->per_address,
+		.exc_access_id	= sie->exc_access_id,
+		.per_access_id	= sie->per_access_id,
+		.op_access_id	= sie->op_access_id,
+		.flags		= KVM_S390_PGM_FLAGS_ILC_VALID | KVM_S390_PGM_FLAGS_NO_REWIND |
+				  (sie->pgm_ilc & KVM_S390_PGM_FLAGS_ILC_MASK),
+	};
+}
+
+/* A program interruption whose new PSW brings it back at once would go on for ever. */
+static bool pgm_would_loop(struct s390_vcpu *v)
+{
+	struct sie_psw psw;
+
+	if (v->sie->pgm_code != PGM_SPECIFICATION && v->sie->pgm_code != PGM_ADDRESSING)
+		return false;
+	if (s390_read_real(v, offsetof(struct lowcore, program_new_psw), &psw, sizeof(psw)))
+		return true;
+	return psw.addr == v->sie->psw.addr && psw.mask == v->sie->psw.mask;
+}
+
+static int exit_prog(struct s390_vcpu *v)
+{
+	struct kvm_s390_pgm_info pgm;
+
+	v->stat.exit_program_interruption++;
+	if (host_protected(v)) {
+		v->sie->psw.addr = s390_wrap(v, v->sie->psw.addr - v->sie->pgm_ilc);
+		return EXIT_RESUME;
+	}
+	if (pgm_would_loop(v))
+		return s390_exit_sieic(v);
+	pgm_from_block(v, &pgm);
+	return s390_inject_pgm(v, &pgm);
+}
+
+/* Both: the instruction has been taken back by the machine, and is to be seen with its interruption. */
+static int exit_insn_prog(struct s390_vcpu *v)
+{
+	v->stat.exit_instruction++;
+	return exit_prog(v);
+}
+
+/* The guest has opened its mask: what is pending is delivered on the way back. */
+static int exit_ext_request(struct s390_vcpu *v)
+{
+	v->stat.exit_external_request++;
+	return EXIT_RESUME;
+}
+
+/*
+ * A timer's interruption, not yet delivered: it is due still when we look. A new PSW that is enabled again would be
+ * interrupted for ever (clock comparator and CPU timer stay due until they are set).
+ */
+static int exit_ext(struct s390_vcpu *v)
+{
+	struct sie_psw psw;
+
+	v->stat.exit_external_interrupt++;
+	if (s390_read_real(v, offsetof(struct lowcore, external_new_psw), &psw, sizeof(psw)))
+		return -EFAULT;
+	if (psw.mask & PSW_MASK_EXT)
+		return s390_exit_sieic(v);
+	if (v->sie->ext_code == EXT_CLOCK_COMP || v->sie->ext_code == EXT_CPU_TIMER)
+		return s390_ext_timer(v, v->sie->ext_code);
+	return s390_exit_sieic(v);
+}
+
+static int exit_io_request(struct s390_vcpu *v)
+{
+	v->stat.exit_io_request++;
+	return EXIT_RESUME;
+}
+
+/* A wait that nothing can end is user space's to judge; one that something may, is slept through. */
+static int exit_wait(struct s390_vcpu *v)
+{
+	v->stat.exit_wait_state++;
+	if (!(v->sie->psw.mask & (PSW_MASK_EXT | PSW_MASK_IO | PSW_MASK_MCHECK)))
+		return s390_exit_sieic(v);
+	return s390_wait(v);
+}
+
+static int exit_validity(struct s390_vcpu *v)
+{
+	v->stat.exit_validity++;
+	if (kvm_request_test(&v->vcpu, KVM_REQ_PREFIX))
+		return EXIT_RESUME;	/* the prefix pages went as it entered */
+	pr_warn_ratelimited("kvm_s390: CPU %d: validity interception %04x %08x\n", v->vcpu.id, v->sie->ipa,
+			    v->sie->ipb);
+	return s390_exit_sieic(v);
+}
+
+/* Only our own bar ends SIE this way; a stop is looked at before each entry. */
+static int exit_stop(struct s390_vcpu *v)
+{
+	v->stat.exit_stop_request++;
+	return EXIT_RESUME;
+}
+
+/* An instruction that the machine does not know. */
+static int exit_operation(struct s390_vcpu *v)
+{
+	v->stat.exit_operation_exception++;
+	if (v->sie->ipa == 0xb2b0 || v->sie->ipa == 0xb256)
+		return exit_insn(v);
+	if (v->sie->ipa == 0 && READ_ONCE(vm_of(v)->user_instr0))
+		return s390_exit_sieic(v);
+	return s390_inject_pgm_code(v, PGM_OPERATION);
+}
+
+static int (*const exits[])(struct s390_vcpu *v) = {
+	[SIE_CODE_HOST]		= exit_host,
+	[SIE_CODE_INSN]		= exit_insn,
+	[SIE_CODE_PROG]		= exit_prog,
+	[SIE_CODE_INSN_PROG]	= exit_insn_prog,
+	[SIE_CODE_EXT_REQ]	= exit_ext_request,
+	[SIE_CODE_EXT]		= exit_ext,
+	[SIE_CODE_IO_REQ]	= exit_io_request,
+	[SIE_CODE_WAIT]		= exit_wait,
+	[SIE_CODE_VALIDITY]	= exit_validity,
+	[SIE_CODE_STOP]		= exit_stop,
+	[SIE_CODE_OPEREXC]	= exit_operation,
+};
+
+int s390_handle_exit(struct s390_vcpu *v)
+{
+	unsigned int code = v->sie->icpt_code;
+
+	if (code >= ARRAY_SIZE(exits) || !exits[code])
+		return s390_exit_sieic(v);
+	return exits[code](v);
+}
+
+/* The stop that somebody asked for: the status if they want it, and user space is told (interception code 28). */
+int s390_exit_stopped(struct s390_vcpu *v)
+{
+	bool store = v->irq.stop_store;
+	int r = 0;
+
+	if (store) {
+		s390_registers_fetch(v);
+		r = s390_store_status(v, KVM_S390_STORE_STATUS_NOADDR);
+	}
+	if (!READ_ONCE(vm_of(v)->user_cpu_state))
+		s390_stop(v);
+	else
+		s390_stop_taken(v);
+	if (r)
+		return r;
+	v->sie->icpt_code = SIE_CODE_STOP;
+	return s390_exit_sieic(v);
+}
+
+/*
+ * sie64a returned -EFAULT: the host's fault handler found no segment at thread.gmap_addr, or nothing of the VMM's
+ * behind it. The instruction was nullified. With no slot there, the guest has addressed storage that it has not.
+ */
+int s390_host_fault(struct s390_vcpu *v)
+{
+	gpa_t gpa = current->thread.gmap_addr & PAGE_MASK;
+	bool write = current->thread.gmap_write_flag;
+	struct kvm_s390_pgm_info pgm = {
+		.code	= PGM_ADDRESSING,
+		.flags	= KVM_S390_PGM_FLAGS_NO_REWIND,
+	};
+	unsigned int length = 4;
+	u8 first;
+
+	v->stat.host_faults++;
+	if (!current->thread.gmap_int_code)
+		return -EFAULT;
+	if (kvm_slot_find(v->vcpu.kvm, gpa_to_gfn(gpa)))
+		return s390_gmap_fault(vm_of(v), gpa, write) ? -EFAULT : EXIT_RESUME;
+
+	if (!s390_fetch_byte(v, v->sie->psw.addr, &first))
+		length = insn_length(first);
+	pgm.flags |= KVM_S390_PGM_FLAGS_ILC_VALID | length;
+	v->sie->psw.addr = s390_wrap(v, v->sie->psw.addr + length);
+	return s390_inject_pgm(v, &pgm);
+}

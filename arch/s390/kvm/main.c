@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module of s390: is there SIE, and the table by which the core asks us.
+ *
+ * Whether the machine interprets guests is in what its service processor says of each CPU (SIEF2). Nothing has to be
+ * turned on.
+ */
+#include <linux/module.h>
+#include <asm/asm-offsets.h>
+#include <asm/sclp.h>
+
+#include "s390.h"
+
+MODULE_AUTHOR("The authors of this KVM");
+MODULE_DESCRIPTION("Kernel-based Virtual Machine on s390");
+MODULE_LICENSE("GPL");
+
+/* The two words that the host's sie64a (arch/s390/kernel/entry.S) knows of a state description. */
+static_assert(offsetof(struct sie_block, in_sie) == __SIE_PROG0C);
+static_assert(offsetof(struct sie_block, bar) == __SIE_PROG20);
+
+static int cpu_enable(void)
+{
+	return 0;
+}
+
+static void cpu_disable(void)
+{
+}
+
+static bool never_young(struct kvm *kvm, const struct kvm_gfn_range *range)
+{
+	return false;	/* a guest's pages are entered in the VMM's own tables, whose marks the host reads itself */
+}
+
+static struct kvm_arch_ops s390_arch = {
+	.owner		= THIS_MODULE,
+	.vm_size	= sizeof(struct s390_vm),
+	.vcpu_size	= sizeof(struct s390_vcpu),
+	.max_vcpus	= S390_MAX_VCPUS,
+	.max_vcpu_ids	= S390_MAX_VCPUS,
+	.address_spaces	= 1,
+	.run_pages	= 1,
+
+	.cpu_enable	= cpu_enable,
+	.cpu_disable	= cpu_disable,
+
+	.vm_init	= s390_vm_init,
+	.vm_destroy	= s390_vm_destroy,
+	.vm_enable_cap	= s390_vm_enable_cap,
+
+	.vcpu_precreate	= s390_vcpu_precreate,
+	.vcpu_create	= s390_vcpu_create,
+	.vcpu_created	= s390_vcpu_created,
+	.vcpu_destroy	= s390_vcpu_destroy,
+	.vcpu_load	= s390_vcpu_load,
+	.vcpu_put	= s390_vcpu_put,
+	.vcpu_run	= s390_vcpu_run,
+	.vcpu_runnable	= s390_vcpu_runnable,
+	.vcpu_wanted	= s390_vcpu_wanted,
+	.vcpu_in_kernel	= s390_vcpu_in_kernel,
+	.vcpu_bar	= s390_vcpu_bar,
+	.vcpu_async_ioctl = s390_vcpu_async_ioctl,
+
+	.slot_prepare	= s390_slot_prepare,
+	.slot_commit	= s390_slot_commit,
+	.slot_free	= s390_slot_free,
+	.slot_flush	= s390_slot_flush,
+	.flush_all	= s390_flush_all,
+	.unmap		= s390_unmap,
+	.age		= never_young,
+	.test_age	= never_young,
+	.protect_dirty	= s390_protect_dirty,
+	.sync_dirty	= s390_sync_dirty,
+};
+
+static int __init s390_init(void)
+{
+	int r;
+
+	if (!sclp.has_sief2) {
+		pr_info("kvm_s390: this machine has no SIE: no guests here\n");
+		return -ENODEV;
+	}
+	s390_facilities_init();
+	s390_memory_init();
+
+	s390_arch.vm_ioctls = s390_vm_ioctls;
+	s390_arch.vcpu_ioctls = s390_vcpu_ioctls;
+	s390_arch.vcpu_stats = s390_vcpu_stats;
+	s390_arch.caps = s390_caps;
+	r = kvm_register_arch(&s390_arch);
+	if (r)
+		s390_memory_exit();
+	return r;
+}
+
+static void __exit s390_exit(void)
+{
+	kvm_unregister_arch();
+	s390_memory_exit();
+}
+
+module_init(s390_init);
+module_exit(s390_exit);

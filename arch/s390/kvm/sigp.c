@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SIGNAL PROCESSOR: a CPU asks another (or itself) to do something (PoP 4, CPU signaling and response).
+ *
+ * Orders that only make something pending, and those that look, are ours. Orders that start, stop and reset CPUs change
+ * what the VMM believes of them: start, restart and the resets are the VMM's, and with KVM_CAP_S390_USER_SIGP all but
+ * the fast ones (KVM API 7.2).
+ */
+#include <linux/types.h>
+#include <asm/sigp.h>
+
+#include "s390.h"
+
+struct sigp {
+	struct s390_vcpu	*v;
+	struct s390_vcpu	*to;		/* NULL: there is no CPU of that address */
+	u64			parm;
+	u32			*status;	/* low half of register R1 */
+};
+
+/* Answer with status bits. */
+static int status(struct sigp *s, u32 bits)
+{
+	*s->status = bits;
+	return SIGP_CC_STATUS_STORED;
+}
+
+static int inject(struct sigp *s, u32 type, u16 code)
+{
+	const struct kvm_s390_irq irq = { .type = type, .u.emerg.code = code };
+
+	return s390_inject_local(s->to, &irq);
+}
+
+static int sense(struct sigp *s)
+{
+	u32 bits = 0;
+
+	if (READ_ONCE(s->to->irq.pending) & BIT(IRQ_EXT_CALL))
+		bits |= SIGP_STATUS_EXT_CALL_PENDING;
+	if (READ_ONCE(s->to->stopped))
+		bits |= SIGP_STATUS_STOPPED;
+	return bits ? status(s, bits) : SIGP_CC_ORDER_CODE_ACCEPTED;
+}
+
+static int sense_running(struct sigp *s)
+{
+	if (READ_ONCE(s->to->sie->flags) & SIE_FLAG_RUNNING)
+		return SIGP_CC_ORDER_CODE_ACCEPTED;
+	return status(s, SIGP_STATUS_NOT_RUNNING);
+}
+
+static int external_call(struct sigp *s)
+{
+	int r = inject(s, KVM_S390_INT_EXTERNAL_CALL, s->v->vcpu.id);
+
+	if (r == -EBUSY)
+		return status(s, SIGP_STATUS_EXT_CALL_PENDING);
+	return r ? r : SIGP_CC_ORDER_CODE_ACCEPTED;
+}
+
+static int emergency(struct sigp *s)
+{
+	return inject(s, KVM_S390_INT_EMERGENCY, s->v->vcpu.id) ?: SIGP_CC_ORDER_CODE_ACCEPTED;
+}
+
+/* Only to a CPU that might wait for it: disabled, or in a wait, or in a space of the parameter's number (PoP 4). */
+static int cond_emergency(struct sigp *s)
+{
+	const u64 int_mask = PSW_MASK_IO | PSW_MASK_EXT;
+	const struct sie_block *sie = s->to->sie;
+	u64 mask = READ_ONCE(sie->psw.mask);
+	u16 asn = s->parm, p_asn = sie->cr[4], s_asn = sie->cr[3];
+
+	if (mask & PSW_MASK_WAIT && (mask & int_mask) == int_mask)
+		return status(s, SIGP_STATUS_INCORRECT_STATE);
+	if ((mask & int_mask) == int_mask && !(mask & PSW_MASK_WAIT) && p_asn != asn && s_asn != asn)
+		return status(s, SIGP_STATUS_INCORRECT_STATE);
+	return emergency(s);
+}
+
+static int stop(struct sigp *s, u32 flags)
+{
+	const struct kvm_s390_irq irq = { .type = KVM_S390_SIGP_STOP, .u.stop.flags = flags };
+	int r = s390_inject_local(s->to, &irq);
+
+	if (r == -EBUSY)
+		return SIGP_CC_BUSY;
+	return r ? r : SIGP_CC_ORDER_CODE_ACCEPTED;
+}
+
+static int plain_stop(struct sigp *s)
+{
+	return stop(s, 0);
+}
+
+static int stop_and_store(struct sigp *s)
+{
+	if (READ_ONCE(s->to->stopped))
+		return -EOPNOTSUPP;	/* the status of a CPU at rest is the VMM's to store */
+	return stop(s, KVM_S390_STOP_FLAG_STORE_STATUS);
+}
+
+static int order_prefix(struct sigp *s)
+{
+	const struct kvm_s390_irq irq = {
+		.type = KVM_S390_SIGP_SET_PREFIX, .u.prefix.address = s->parm & SIE_PREFIX_MASK,
+	};
+	gfn_t gfn = gpa_to_gfn(irq.u.prefix.address);
+
+	if (!kvm_slot_visible(kvm_slot_find(s->v->vcpu.kvm, gfn)) ||
+	    !kvm_slot_visible(kvm_slot_find(s->v->vcpu.kvm, gfn + 1)))
+		return status(s, SIGP_STATUS_INVALID_PARAMETER);
+	if (s390_inject_local(s->to, &irq))
+		return status(s, SIGP_STATUS_INCORRECT_STATE);
+	return SIGP_CC_ORDER_CODE_ACCEPTED;
+}
+
+/* Of a CPU that is stopped; its registers are in kvm_run, which only its own thread and the VMM may read. */
+static int store_status_at(struct sigp *s)
+{
+	if (!READ_ONCE(s->to->stopped))
+		return status(s, SIGP_STATUS_INCORRECT_STATE);
+	return -EOPNOTSUPP;
+}
+
+/* All CPUs are in z/Architecture mode already, and stay there. */
+static int set_architecture(struct sigp *s)
+{
+	return status(s, SIGP_STATUS_INVALID_PARAMETER);
+}
+
+static int users(struct sigp *s)
+{
+	return -EOPNOTSUPP;
+}
+
+/* Order codes: PoP 4; asm/sigp.h. @fast: user space never wants it. */
+static const struct {
+	int	(*fn)(struct sigp *s);
+	bool	fast;
+} orders[] = {
+	[SIGP_SENSE]			= { sense, true },
+	[SIGP_EXTERNAL_CALL]		= { external_call, true },
+	[SIGP_EMERGENCY_SIGNAL]		= { emergency, true },
+	[SIGP_START]			= { users },
+	[SIGP_STOP]			= { plain_stop },
+	[SIGP_RESTART]			= { users },
+	[SIGP_STOP_AND_STORE_STATUS]	= { stop_and_store },
+	[SIGP_INITIAL_CPU_RESET]	= { users },
+	[SIGP_CPU_RESET]		= { users },
+	[SIGP_SET_PREFIX]		= { order_prefix },
+	[SIGP_STORE_STATUS_AT_ADDRESS]	= { store_status_at },
+	[SIGP_SET_ARCHITECTURE]		= { set_architecture },
+	[SIGP_COND_EMERGENCY_SIGNAL]	= { cond_emergency, true },
+	[SIGP_SENSE_RUNNING]		= { sense_running, true },
+};
+
+static int do_order(struct sigp *s, unsigned int code)
+{
+	bool known = code < ARRAY_SIZE(orders) && orders[code].fn;
+
+	if (READ_ONCE(vm_of(s->v)->user_sigp) && !(known && orders[code].fast))
+		return -EOPNOTSUPP;
+	if (code == SIGP_SET_ARCHITECTURE)
+		return set_architecture(s);
+	if (!s->to)
+		return SIGP_CC_NOT_OPERATIONAL;
+	return known ? orders[code].fn(s) : -EOPNOTSUPP;
+}
+
+int s390_sigp(struct s390_vcpu *v)
+{
+	unsigned int r1 = insn_r1(v), r3 = insn_r3(v);
+	struct kvm_vcpu *to = kvm_vcpu_by_id(v->vcpu.kvm, (u16)v->gprs[r3]);
+	struct sigp s = {
+		.v	= v,
+		.to	= to ? to_s390(to) : NULL,
+		.parm	= v->gprs[r1 | 1],
+		.status	= (u32 *)&v->gprs[r1] + 1,
+	};
+	int r = do_order(&s, insn_base_disp(v, NULL) & 0xff);
+
+	if (r == -EOPNOTSUPP)
+		return EXIT_NOT_OURS;
+	if (r < 0)
+		return r;
+	set_cc(v, r);
+	return EXIT_RESUME;
+}
