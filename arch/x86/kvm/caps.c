@@ -24,6 +24,15 @@
 				 KVM_X86_QUIRK_FIX_HYPERCALL_INSN | \
 				 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
 
+#define BUS_LOCK_MODES		(KVM_BUS_LOCK_DETECTION_OFF | KVM_BUS_LOCK_DETECTION_EXIT)
+#define NOTIFY_FLAGS		(KVM_X86_NOTIFY_VMEXIT_ENABLED | KVM_X86_NOTIFY_VMEXIT_USER)
+
+/* Set by a backend whose hardware can. */
+bool x86_can_exit_on_bus_lock __read_mostly;
+EXPORT_SYMBOL_GPL(x86_can_exit_on_bus_lock);
+bool x86_can_notify __read_mostly;
+EXPORT_SYMBOL_GPL(x86_can_notify);
+
 /* A guest may have MWAIT only where the host's wakes up again by itself: with a timer that runs. */
 static u64 exits_to_disable(void)
 {
@@ -55,6 +64,16 @@ static int cap_clock(struct kvm *kvm)
 	return KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
 }
 
+static int cap_bus_lock(struct kvm *kvm)
+{
+	return x86_can_exit_on_bus_lock ? BUS_LOCK_MODES : 0;
+}
+
+static int cap_notify(struct kvm *kvm)
+{
+	return x86_can_notify;
+}
+
 static const struct kvm_cap caps[] = {
 	/* CPUID, registers, MSRs. */
 	{ KVM_CAP_EXT_CPUID, 1 },
@@ -83,6 +102,8 @@ static const struct kvm_cap caps[] = {
 	{ KVM_CAP_X86_DISABLE_EXITS, .get = cap_disable_exits },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
 	{ KVM_CAP_EXIT_HYPERCALL, HYPERCALL_EXITS },
+	{ KVM_CAP_X86_BUS_LOCK_EXIT, .get = cap_bus_lock },
+	{ KVM_CAP_X86_NOTIFY_VMEXIT, .get = cap_notify },
 	/* Events and debugging. */
 	{ KVM_CAP_USER_NMI, 1 },
 	{ KVM_CAP_VCPU_EVENTS, 1 },
@@ -187,6 +208,36 @@ static int disable_known_quirks(struct kvm *kvm, struct kvm_enable_cap *cap)
 	return cap->args[0] & ~(u64)QUIRKS ? -EINVAL : disable_quirks(kvm, cap);
 }
 
+/* One mode of the two, or none of them: then it stays as it is (KVM API 7.22). */
+static int choose_bus_lock_mode(struct kvm *kvm, struct kvm_enable_cap *cap)
+{
+	u64 mode = cap->args[0];
+
+	if (!x86_can_exit_on_bus_lock || mode & ~(u64)BUS_LOCK_MODES || mode == BUS_LOCK_MODES)
+		return -EINVAL;
+	if (!mode)
+		return 0;
+	WRITE_ONCE(to_x86_vm(kvm)->bus_lock_exits, mode == KVM_BUS_LOCK_DETECTION_EXIT);
+	kvm_request_all(kvm, KVM_REQ_INTERCEPTS);
+	return 0;
+}
+
+/* While the VM is made: flags in the lower half, the window in the upper one (KVM API 7.33). */
+static int enable_notify(struct kvm *kvm, struct kvm_enable_cap *cap)
+{
+	struct x86_vm *vm = to_x86_vm(kvm);
+	u32 flags = cap->args[0];
+
+	if (!x86_can_notify || flags & ~(u32)NOTIFY_FLAGS || kvm->created_vcpus)
+		return -EINVAL;
+	if (!(flags & KVM_X86_NOTIFY_VMEXIT_ENABLED))
+		return -EINVAL;
+	vm->notify.on = true;
+	vm->notify.to_user = flags & KVM_X86_NOTIFY_VMEXIT_USER;
+	vm->notify.window = cap->args[0] >> 32;
+	return 0;
+}
+
 /* Once, before the first vCPU; 0 leaves it at what it is (KVM API 7.32). */
 static int set_max_vcpu_id(struct kvm *kvm, struct kvm_enable_cap *cap)
 {
@@ -216,6 +267,8 @@ static const struct {
 	{ KVM_CAP_DISABLE_QUIRKS,		disable_quirks },
 	{ KVM_CAP_DISABLE_QUIRKS2,		disable_known_quirks },
 	{ KVM_CAP_MAX_VCPU_ID,			set_max_vcpu_id },
+	{ KVM_CAP_X86_BUS_LOCK_EXIT,		choose_bus_lock_mode },
+	{ KVM_CAP_X86_NOTIFY_VMEXIT,		enable_notify },
 };
 
 /**

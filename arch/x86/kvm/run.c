@@ -575,6 +575,10 @@ static void give_to_run(struct kvm_vcpu *vcpu)
 	run->cr8 = x86_get_cr8(vcpu);
 	run->apic_base = to_x86(vcpu)->apic_base;
 	run->flags = to_x86(vcpu)->events.in_smm ? KVM_RUN_X86_SMM : 0;
+	if (unlikely(to_x86(vcpu)->bus_locked)) {
+		run->flags |= KVM_RUN_X86_BUS_LOCK;
+		to_x86(vcpu)->bus_locked = false;
+	}
 	run->ready_for_interrupt_injection = ready_for_interrupt(vcpu);
 	x86_sync_regs_store(vcpu);
 }

@@ -92,6 +92,11 @@ struct x86_vm {
 	bool			triple_fault_event;	/* KVM_CAP_X86_TRIPLE_FAULT_EVENT */
 	bool			exit_on_emulation_failure;
 	bool			max_vcpu_id_set;	/* KVM_CAP_MAX_VCPU_ID, once */
+	bool			bus_lock_exits;		/* KVM_CAP_X86_BUS_LOCK_EXIT; kvm->lock, read without */
+	struct {
+		bool		on, to_user;
+		u32		window;
+	} notify;		/* KVM_CAP_X86_NOTIFY_VMEXIT; set before the first vCPU */
 	struct {
 		u64 mmu_shadow_zapped, mmu_pte_write, mmu_pde_zapped, mmu_flooded, mmu_recycled;
 		u64 mmu_cache_miss, mmu_unsync, pages_4k, pages_2m, pages_1g, nx_lpage_splits;
@@ -158,6 +163,7 @@ struct x86_vcpu {
 	 */
 	bool			between_insns;
 	bool			unfit;		/* run_unfit() is to be called rather than enter() */
+	bool			bus_locked;	/* by the guest, before the exit that user space is to see */
 
 	/* What user space must answer before the guest goes on; io.c, insn.c. */
 	int			(*complete_user)(struct kvm_vcpu *vcpu);
@@ -315,6 +321,9 @@ bool x86_cr0_valid(unsigned long cr0);
 bool x86_cr4_valid(struct kvm_vcpu *vcpu, unsigned long cr4);
 bool x86_efer_valid(struct kvm_vcpu *vcpu, u64 efer);
 void x86_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
+
+/* Exits that a VMM may ask for; filled at hardware set-up. */
+extern bool x86_can_exit_on_bus_lock, x86_can_notify;
 
 /* Which CR4 and EFER bits this host and backend support at all; filled at hardware set-up. */
 extern u64 x86_efer_supported;

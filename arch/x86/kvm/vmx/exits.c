@@ -311,6 +311,28 @@ static int exit_ept_misconfig(struct kvm_vcpu *vcpu)
 	return -EIO;
 }
 
+/*
+ * For as long as the notify window the guest has let in no event: it may hold on to the CPU by an
+ * exception that recurs in its own delivery. Bit 0 of the qualification: what the VMCS has of the
+ * guest is not valid, and to enter it again is not for us to try.
+ */
+static int exit_notify(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	unsigned long q = vmx_qualification(vmx);
+	bool broken = q & NOTIFY_VM_CONTEXT_INVALID;
+	struct kvm_run *run = vcpu->run;
+
+	vmx->x86.stat.notify_window_exits++;
+	if (q & INTR_INFO_UNBLOCK_NMI && !broken)
+		vmx_nmi_unblocked(vmx);
+	if (!broken && !to_x86_vm(vcpu->kvm)->notify.to_user)
+		return EXIT_RESUME;
+	run->exit_reason = KVM_EXIT_NOTIFY;
+	run->notify.flags = broken ? KVM_NOTIFY_CONTEXT_INVALID : 0;
+	return EXIT_TO_USER;
+}
+
 static int exit_triple_fault(struct kvm_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
@@ -352,6 +374,8 @@ static int (*const exit_table[])(struct kvm_vcpu *vcpu) = {
 	[EXIT_REASON_XSETBV]			= x86_exit_xsetbv,
 	[EXIT_REASON_VMFUNC]			= x86_exit_ud,
 	[EXIT_REASON_PML_FULL]			= exit_pml_full,
+	[EXIT_REASON_BUS_LOCK]			= exit_done,	/* see report_bus_lock() */
+	[EXIT_REASON_NOTIFY]			= exit_notify,
 };
 
 /* After these the L1 data cache holds nothing that the guest must not see: see l1d.c. */
@@ -386,10 +410,39 @@ static int unexpected(struct kvm_vcpu *vcpu, u32 reason)
 				       ARRAY_SIZE(data), data);
 }
 
-int vmx_handle_exit(struct kvm_vcpu *vcpu, enum x86_fastpath fastpath)
+/*
+ * The bus was locked before the exit, be it for that alone or for another reason that came first
+ * (bit 26, 28.2.1). What the exit asks for has been done. User space sees the lock with the exit
+ * that it gets, or gets one of its own.
+ */
+static int report_bus_lock(struct kvm_vcpu *vcpu, int r)
+{
+	to_x86(vcpu)->bus_locked = true;
+	if (r != EXIT_RESUME)
+		return r;
+	vcpu->run->exit_reason = KVM_EXIT_X86_BUS_LOCK;
+	return EXIT_TO_USER;
+}
+
+static int dispatch(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	unsigned int reason = vmx_reason(vmx);
+
+	if (reason >= ARRAY_SIZE(exit_table))
+		return unexpected(vcpu, vmx->exit_reason);
+	reason = array_index_nospec(reason, ARRAY_SIZE(exit_table));
+	if (!exit_table[reason])
+		return unexpected(vcpu, vmx->exit_reason);
+	if (reason >= 64 || !(LEAVES_L1D_CLEAN & BIT_ULL(reason)))
+		vmx->l1d_stale = true;
+	return exit_table[reason](vcpu);
+}
+
+int vmx_handle_exit(struct kvm_vcpu *vcpu, enum x86_fastpath fastpath)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	int r;
 
 	if (unlikely(vmx_control_has(vmx, WORD_CPU2, SECONDARY_EXEC_ENABLE_PML)))
 		vmx_pml_collect(vmx);
@@ -397,14 +450,8 @@ int vmx_handle_exit(struct kvm_vcpu *vcpu, enum x86_fastpath fastpath)
 		return entry_failed(vcpu);
 	if (fastpath != FASTPATH_NONE)
 		return EXIT_RESUME;
-	if (reason >= ARRAY_SIZE(exit_table))
-		return unexpected(vcpu, vmx->exit_reason);
-	reason = array_index_nospec(reason, ARRAY_SIZE(exit_table));
-	if (!exit_table[reason])
-		return unexpected(vcpu, vmx->exit_reason);
-	if (!(LEAVES_L1D_CLEAN & BIT_ULL(reason)))
-		vmx->l1d_stale = true;
-	return exit_table[reason](vcpu);
+	r = dispatch(vcpu);
+	return unlikely(vmx->exit_reason & VMX_EXIT_BUS_LOCKED) ? report_bus_lock(vcpu, r) : r;
 }
 
 void vmx_exit_info(struct kvm_vcpu *vcpu, struct x86_exit_info *info)

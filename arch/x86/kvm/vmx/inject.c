@@ -102,14 +102,18 @@ static void requeue(struct vcpu_vmx *vmx, u32 info, u32 error)
 	 BIT_ULL(EXIT_REASON_EPT_VIOLATION) | BIT_ULL(EXIT_REASON_EPT_MISCONFIG) |	\
 	 BIT_ULL(EXIT_REASON_PML_FULL) | BIT_ULL(EXIT_REASON_APIC_WRITE))
 
+static bool may_cut_short(u16 reason)
+{
+	return reason < 64 ? MAY_CUT_SHORT & BIT_ULL(reason) : reason == EXIT_REASON_NOTIFY;
+}
+
 void vmx_requeue_undelivered(struct vcpu_vmx *vmx)
 {
-	u16 reason = vmx_reason(vmx);
 	bool injected = vmx->event;
 	u32 error = 0;
 
 	vmx->vectoring = 0;
-	if (likely(!injected && (reason >= 64 || !(MAY_CUT_SHORT & BIT_ULL(reason)))))
+	if (likely(!injected && !may_cut_short(vmx_reason(vmx))))
 		return;
 	if (injected)
 		x86_clear_injected(&vmx->x86.vcpu);

@@ -134,6 +134,7 @@ void vmx_msr_reset(struct vcpu_vmx *vmx)
 	memset(vmx->syscall, 0, sizeof(vmx->syscall));
 	vmx->cstar = 0;
 	vmx->tsc_aux = 0;
+	vmx->umwait_control = 0;
 	vmx->kernel_gs = 0;
 	vmx->entry.spec_ctrl = 0;
 	vmx->x86.spec_ctrl = 0;
@@ -208,6 +209,34 @@ static int get_tsc_aux(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 	if (!has_tsc_aux(vcpu, msr->host))
 		return X86_MSR_INVALID;
 	msr->data = to_vmx(vcpu)->tsc_aux;
+	return 0;
+}
+
+/* UMWAIT and TPAUSE: how long at most, and how deep (SDM vol 2, UMWAIT); run.c loads it. */
+static bool has_umwait_control(struct kvm_vcpu *vcpu, bool host)
+{
+	return host || x86_guest_has(vcpu, X86_FEATURE_WAITPKG);
+}
+
+static int get_umwait_control(struct kvm_vcpu *vcpu, struct x86_msr *msr)
+{
+	if (!x86_can(X86_FEATURE_WAITPKG))
+		return X86_MSR_UNKNOWN;
+	if (!has_umwait_control(vcpu, msr->host))
+		return X86_MSR_INVALID;
+	msr->data = to_vmx(vcpu)->umwait_control;
+	return 0;
+}
+
+static int set_umwait_control(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
+{
+	if (!x86_can(X86_FEATURE_WAITPKG))
+		return X86_MSR_UNKNOWN;
+	if (!has_umwait_control(vcpu, msr->host))
+		return X86_MSR_INVALID;
+	if (msr->data >> 32 || msr->data & MSR_IA32_UMWAIT_CONTROL_RESERVED)
+		return X86_MSR_INVALID;
+	to_vmx(vcpu)->umwait_control = msr->data;
 	return 0;
 }
 
@@ -303,6 +332,8 @@ int vmx_get_msr(struct kvm_vcpu *vcpu, struct x86_msr *msr)
 		return get_spec_ctrl(vcpu, msr);
 	case MSR_TSC_AUX:
 		return get_tsc_aux(vcpu, msr);
+	case MSR_IA32_UMWAIT_CONTROL:
+		return get_umwait_control(vcpu, msr);
 	case MSR_IA32_DEBUGCTLMSR:
 		msr->data = vmcs_read64(GUEST_IA32_DEBUGCTL);
 		return 0;
@@ -363,6 +394,8 @@ int vmx_set_msr(struct kvm_vcpu *vcpu, const struct x86_msr *msr)
 		return set_spec_ctrl(vcpu, msr);
 	case MSR_TSC_AUX:
 		return set_tsc_aux(vcpu, msr);
+	case MSR_IA32_UMWAIT_CONTROL:
+		return set_umwait_control(vcpu, msr);
 	case MSR_IA32_DEBUGCTLMSR:
 		return set_debugctl(msr->data);
 	case MSR_IA32_FEAT_CTL:
@@ -379,6 +412,8 @@ bool vmx_has_msr(u32 index)
 		return vmx_tsc_aux_slot >= 0;
 	case MSR_IA32_SPEC_CTRL:
 		return boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL);
+	case MSR_IA32_UMWAIT_CONTROL:
+		return x86_can(X86_FEATURE_WAITPKG);
 	case MSR_KERNEL_GS_BASE:
 	case MSR_CSTAR:
 	case MSR_IA32_CR_PAT:

@@ -83,6 +83,26 @@ static void state_from_guest(struct vcpu_vmx *vmx)
 		lapic_tpr_changed(&v->vcpu);
 }
 
+/*
+ * What bounds UMWAIT has no field in the VMCS. The host's is read anew each time: the administrator
+ * changes it on all CPUs, by an interrupt.
+ */
+static u64 umwait_to_guest(const struct vcpu_vmx *vmx)
+{
+	u64 host;
+
+	rdmsrl(MSR_IA32_UMWAIT_CONTROL, host);
+	if (host != vmx->umwait_control)
+		wrmsrl(MSR_IA32_UMWAIT_CONTROL, vmx->umwait_control);
+	return host;
+}
+
+static void umwait_to_host(const struct vcpu_vmx *vmx, u64 host)
+{
+	if (host != vmx->umwait_control)
+		wrmsrl(MSR_IA32_UMWAIT_CONTROL, host);
+}
+
 /* Nothing in here but the entry may be instrumented: RCU does not watch. */
 static noinstr void enter_guest(struct vcpu_vmx *vmx)
 {
@@ -133,6 +153,8 @@ static enum x86_fastpath fast_exit(struct kvm_vcpu *vcpu)
 enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	bool umwait = vmx_control_has(vmx, WORD_CPU2, SECONDARY_EXEC_ENABLE_USR_WAIT_PAUSE);
+	u64 host_umwait = 0;
 
 	state_to_guest(vmx);
 	host_registers(&vmx->vmcs);
@@ -142,10 +164,14 @@ enum x86_fastpath vmx_enter(struct kvm_vcpu *vcpu, bool immediate_exit)
 		vmx_timer_before_entry(vmx, immediate_exit);
 
 	x86_guest_xsave_load(vcpu);
+	if (unlikely(umwait))
+		host_umwait = umwait_to_guest(vmx);
 	vmx_l1d_flush(vmx);
 	if (static_branch_unlikely(&mmio_stale_data_clear))
 		x86_clear_cpu_buffers();
 	enter_guest(vmx);
+	if (unlikely(umwait))
+		umwait_to_host(vmx, host_umwait);
 	x86_host_xsave_load(vcpu);
 	/*
 	 * The VMM must not run on predictions that the guest has trained: barrier on its way to

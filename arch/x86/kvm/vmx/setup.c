@@ -104,6 +104,12 @@ static void configure_features(void)
 		x86_cap_clear(X86_FEATURE_INVPCID);
 	if (!vmx_can(WORD_CPU2, SECONDARY_EXEC_XSAVES))
 		x86_cap_clear(X86_FEATURE_XSAVES);
+	/* UMONITOR, UMWAIT, TPAUSE: the MSR that bounds them has to be switched (run.c). */
+	if (boot_cpu_has(X86_FEATURE_WAITPKG) &&
+	    vmx_can(WORD_CPU2, SECONDARY_EXEC_ENABLE_USR_WAIT_PAUSE))
+		x86_cap_set(X86_FEATURE_WAITPKG);
+	x86_can_exit_on_bus_lock = vmx_can(WORD_CPU2, SECONDARY_EXEC_BUS_LOCK_DETECTION);
+	x86_can_notify = vmx_can(WORD_CPU2, SECONDARY_EXEC_NOTIFY_VM_EXITING);
 	if (!vmx_can(WORD_CPU2, SECONDARY_EXEC_PAUSE_LOOP_EXITING))
 		vmx_ple_gap = 0;
 }

@@ -90,6 +90,7 @@ static const struct {
 	{ SECONDARY_EXEC_ENABLE_RDTSCP,		{ X86_FEATURE_RDTSCP, X86_FEATURE_RDPID } },
 	{ SECONDARY_EXEC_ENABLE_INVPCID,	{ X86_FEATURE_INVPCID, X86_FEATURE_INVPCID } },
 	{ SECONDARY_EXEC_XSAVES,		{ X86_FEATURE_XSAVES, X86_FEATURE_XSAVES } },
+	{ SECONDARY_EXEC_ENABLE_USR_WAIT_PAUSE,	{ X86_FEATURE_WAITPKG, X86_FEATURE_WAITPKG } },
 };
 
 void vmx_update_intercepts(struct kvm_vcpu *vcpu)
@@ -103,6 +104,9 @@ void vmx_update_intercepts(struct kvm_vcpu *vcpu)
 			!vm->mwait_in_guest);
 	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_PAUSE_LOOP_EXITING,
 			vmx_ple_gap && !vm->pause_in_guest);
+	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_BUS_LOCK_DETECTION,
+			READ_ONCE(vm->bus_lock_exits));
+	vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_NOTIFY_VM_EXITING, vm->notify.on);
 	for (i = 0; i < ARRAY_SIZE(guest_features); i++)
 		vmx_control_set(vmx, WORD_CPU2, guest_features[i].control,
 				vmx_can(WORD_CPU2, guest_features[i].control) &&
@@ -144,6 +148,8 @@ static void init_controls(struct vcpu_vmx *vmx)
 	}
 	if (vmx_can(WORD_CPU2, SECONDARY_EXEC_XSAVES))
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
+	if (vmx_can(WORD_CPU2, SECONDARY_EXEC_NOTIFY_VM_EXITING))
+		vmcs_write32(NOTIFY_WINDOW, to_x86_vm(vmx->x86.vcpu.kvm)->notify.window);
 	vmx_pml_init(vmx);
 }
 

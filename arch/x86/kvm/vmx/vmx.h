@@ -89,6 +89,7 @@ struct vcpu_vmx {
 	u64			syscall[NR_SYSCALL_MSRS];
 	u64			cstar;
 	u64			tsc_aux;
+	u32			umwait_control;
 };
 
 #define EVENT_MASK	(INTR_INFO_VECTOR_MASK | INTR_INFO_INTR_TYPE_MASK)
@@ -175,6 +176,9 @@ static inline u32 vmx_interruptibility(struct vcpu_vmx *vmx)
 {
 	return VMX_CACHED(vmx, CACHED_INTERRUPTIBILITY, vmcs_read32(GUEST_INTERRUPTIBILITY_INFO));
 }
+
+/* A bit of the reason: the bus was locked by the instruction before (28.2.1). */
+#define VMX_EXIT_BUS_LOCKED	BIT(26)
 
 /* The number of the reason, without the bits that say more. */
 static inline u16 vmx_reason(const struct vcpu_vmx *vmx)
