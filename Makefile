@@ -46,9 +46,10 @@ setup:
 	tools/setup
 
 # The whole way: an emulated machine, our modules in it, and a guest on them, of the distribution's QEMU or (VMM=own) of
-# tools/vmm. With BACKEND=vmx the machine is Bochs, in which QEMU would take too long: the VMM is tools/vmm.
+# tools/vmm. With BACKEND=vmx the machine is Bochs, in which QEMU would take too long: the VMM is tools/vmm. With
+# ARCH=s390 it is Hercules, all is cross-built, and the VMM is that, too.
 VMM	?= qemu
-BACKEND	?= svm
+BACKEND	?= $(if $(filter s390,$(ARCH)),sie,svm)
 run: run-$(BACKEND)
 
 run-svm: setup
@@ -62,7 +63,12 @@ run-vmx:
 	$(MAKE) -s -C tools/vmm
 	tools/machine/machine vmx $(addprefix --copy ,$(small)) tools/machine/jobs/vmm-guest
 
-# The static program tools/vmm/build/vmm.
+run-sie:
+	tools/setup --s390
+	$(MAKE) -s -C tools/vmm ARCH=s390
+	tools/machine/machine sie $(addprefix --copy ,$(patsubst %/build/vmm,%/build/s390/vmm,$(small))) tools/machine/jobs/vmm-guest
+
+# The static program tools/vmm/build/vmm; with ARCH=s390 tools/vmm/build/s390/vmm.
 vmm:
 	$(MAKE) -C tools/vmm
 
@@ -96,6 +102,7 @@ help:
 	@echo 'make run                boot a guest on them in an emulated machine, and show its console'
 	@echo 'make run VMM=own        the same with our own small VMM, tools/vmm, in place of QEMU'
 	@echo 'make run BACKEND=vmx    the same, ours, on kvm-intel.ko in a machine with an Intel processor'
+	@echo 'make run ARCH=s390      the same, ours, on kvm_s390.ko in a machine with a processor of the z/Architecture'
 	@echo 'make vmm                build that VMM'
 	@echo 'make check              all tests; SUITES="unit boots" runs those alone'
 	@echo 'make check-debug        the tests on a kernel with checkers; builds that kernel first'
@@ -109,4 +116,4 @@ help:
 	@echo 'KDIR=DIR                the kernel headers to build against, now: $(KDIR)'
 	@echo 'V=1                     show the commands;  C=0: without sparse;  W=0: fewer warnings'
 
-.PHONY: all modules setup run run-svm run-vmx vmm check check-debug bench modules_install modules_uninstall clean help $(single)
+.PHONY: all modules setup run run-svm run-vmx run-sie vmm check check-debug bench modules_install modules_uninstall clean help $(single)

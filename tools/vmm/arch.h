@@ -33,6 +33,15 @@ void arch_boot(struct vmm *vm);
 void arch_machine_exit(struct vmm *vm);
 
 /*
+ * The CPU is about to run, or to run on: what was wanted of it, and where it has to wait, waiting.
+ * Its thread calls it, and looks afterwards whether the VM has ended.
+ */
+void arch_before_run(struct vcpu *vcpu);
+
+/* The VM has ended: arch_before_run() is to return. Called until it has. */
+void arch_wake(struct vcpu *vcpu);
+
+/*
  * Serve the exit in vcpu->run. Returns false when the architecture does not know the reason; an
  * exit that ends the VM has called vm_end().
  */

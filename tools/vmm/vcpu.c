@@ -2,10 +2,11 @@
 /*
  * The vCPUs' threads.
  *
- * A thread runs its guest until the VM has ended. To stop one, main sends it a signal; the
- * handler sets immediate_exit in the run page (KVM API 5), so that a signal which comes just
- * before KVM_RUN is not lost. It is repeated until the thread says it is done, since the thread
- * may not have come to where the handler knows its run page.
+ * A thread runs its guest until the VM has ended. To call one out of it, somebody sends it a signal;
+ * the handler sets immediate_exit in the run page (KVM API 5), so that a signal which comes just
+ * before KVM_RUN is not lost. The thread clears it before it looks what was wanted. At the end the
+ * signal is repeated until the thread says it is done, since the thread may not have come to where
+ * the handler knows its run page.
  */
 #include <errno.h>
 #include <signal.h>
@@ -111,7 +112,11 @@ static void *vcpu_thread(void *arg)
 	char what[80];
 
 	my_run = vcpu->run;
-	while (!vm_ended(vcpu->vmm)) {
+	for (;;) {
+		__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		arch_before_run(vcpu);
+		if (vm_ended(vcpu->vmm))
+			break;
 		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
 			count_exit(vcpu);
 			handle_exit(vcpu);
@@ -123,6 +128,11 @@ static void *vcpu_thread(void *arg)
 	stats_collect(vcpu);
 	__atomic_store_n(&vcpu->done, true, __ATOMIC_RELEASE);
 	return NULL;
+}
+
+void vcpu_kick(const struct vcpu *vcpu)
+{
+	pthread_kill(vcpu->thread, KICK_SIGNAL);
 }
 
 void vcpus_run(struct vmm *vm)
@@ -152,7 +162,8 @@ void vcpus_stop(struct vmm *vm)
 		if (!vcpu->started)
 			continue;
 		while (!__atomic_load_n(&vcpu->done, __ATOMIC_ACQUIRE)) {
-			pthread_kill(vcpu->thread, KICK_SIGNAL);
+			vcpu_kick(vcpu);
+			arch_wake(vcpu);
 			usleep(1000);
 		}
 		pthread_join(vcpu->thread, NULL);

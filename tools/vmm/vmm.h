@@ -107,6 +107,7 @@ void vcpu_create(struct vmm *vm, unsigned int id);
 int vcpu_ioctl(const struct vcpu *vcpu, unsigned long request, const char *name, void *arg);
 
 /* vcpu.c */
+void vcpu_kick(const struct vcpu *vcpu);	/* out of the guest, of a thread that has begun */
 void vcpus_run(struct vmm *vm);
 void vcpus_stop(struct vmm *vm);
 

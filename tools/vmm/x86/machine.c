@@ -209,6 +209,15 @@ void arch_machine_exit(struct vmm *vm)
 {
 }
 
+/* KVM itself has a CPU that is not started wait. */
+void arch_before_run(struct vcpu *vcpu)
+{
+}
+
+void arch_wake(struct vcpu *vcpu)
+{
+}
+
 void arch_check_images(const struct options *opt)
 {
 	boot_check(opt);

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The s390 machine: see machine.h. It is put together here, and here its exits arrive. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "arch.h"
+#include "devices.h"
+#include "s390/image.h"
+#include "s390/machine.h"
+#include "s390/sclp.h"
+
+/* Interception codes, as the state description of SIE has them. */
+enum {
+	ICPT_INSTRUCTION	= 0x04,
+	ICPT_PROGRAM		= 0x08,
+	ICPT_EXTERNAL		= 0x14,
+	ICPT_WAIT		= 0x1c,
+	ICPT_VALIDITY		= 0x20,
+	ICPT_STOP		= 0x28,
+	ICPT_OPERATION		= 0x2c,
+};
+
+/* A guest that was asked to end by an operator says by this wait that it has. */
+#define QUIESCED_AT	0xfff
+
+#define DIAG_IPL	0x308
+
+enum {
+	IPL_CLEAR_RESET		= 0,
+	IPL_NORMAL_RESET	= 1,
+	IPL_LOAD_CLEAR		= 3,
+	IPL_LOAD_NORMAL_DUMP	= 4,
+	IPL_SET			= 5,
+	IPL_STORE		= 6,
+	IPL_LOAD_NORMAL		= 7,
+};
+
+#define IPL_NO_CONFIGURATION	0x0102
+
+#define EVENTS_PENDING	1	/* in the parameter of a service signal */
+
+const struct arch_option arch_options[] = {
+	{ }
+};
+
+static struct sclp sclp;
+static struct image_layout layout;
+
+/* ---- the machine ----------------------------------------------------------------------------- */
+
+static void service_signal(struct vmm *vm, uint32_t parameter)
+{
+	struct kvm_s390_interrupt irq = { .type = KVM_S390_INT_SERVICE, .parm = parameter };
+
+	vm_ioctl(vm, KVM_S390_INTERRUPT, "KVM_S390_INTERRUPT", &irq);
+}
+
+static void attention(void *ctx)
+{
+	service_signal(ctx, EVENTS_PENDING);
+}
+
+/* Orders that are not among the frequent ones come to us, each of them, where KVM can do that. */
+static void take_signals(struct vmm *vm)
+{
+	const struct kvm_enable_cap cap = { .cap = KVM_CAP_S390_USER_SIGP };
+
+	if (kvm_has(vm, KVM_CAP_S390_USER_SIGP))
+		vm_ioctl(vm, KVM_ENABLE_CAP, "KVM_ENABLE_CAP(KVM_CAP_S390_USER_SIGP)", &cap);
+}
+
+void arch_machine_init(struct vmm *vm)
+{
+	vm_add_memory(vm, 0, vm->opt.mem);
+	take_signals(vm);
+	sclp.mem = &vm->mem;
+	sclp.cpus = vm->opt.cpus;
+	sclp.memory = vm->opt.mem;
+	sclp.send = console_write;
+	sclp.room = console_room;
+	sclp.attention = attention;
+	sclp.ctx = vm;
+	sclp_init(&sclp);
+	devices_start_console(vm, sclp_input, &sclp);
+}
+
+void arch_machine_exit(struct vmm *vm)
+{
+}
+
+void arch_check_images(const struct options *opt)
+{
+	const char *wrong;
+
+	if (devices_count(opt))
+		die(VM_USAGE, "%s: this machine has no channels yet to reach virtio devices by",
+		    opt->n_disks ? "--disk" : "--console virtio");
+	wrong = image_parse(opt->kernel.data, opt->kernel.size, strlen(opt->append)) ?:
+		image_place(opt->kernel.size, opt->initrd.size, opt->mem, &layout);
+	if (wrong)
+		die(VM_SETUP, "--kernel %s: %s", opt->kernel.path, wrong);
+}
+
+/* All addresses have been checked: a failure would be a fault of the layout. */
+static void put(struct vmm *vm, uint64_t gpa, const void *data, size_t size)
+{
+	if (size && !mem_write(&vm->mem, gpa, data, size))
+		die(VM_SETUP, "nothing can be written at 0x%llx", (unsigned long long)gpa);
+}
+
+void arch_boot(struct vmm *vm)
+{
+	const struct options *opt = &vm->opt;
+	const uint64_t initrd[2] = { opt->initrd.size ? layout.initrd_at : 0, opt->initrd.size };
+	struct kvm_run *run = vm->vcpus[0].run;
+
+	put(vm, 0, opt->kernel.data, opt->kernel.size);
+	put(vm, layout.initrd_at, opt->initrd.data, opt->initrd.size);
+	put(vm, INITRD_WORDS_AT, initrd, sizeof(initrd));
+	put(vm, COMMAND_LINE_AT, opt->append, strlen(opt->append) + 1);
+	cpus_init(vm);
+	run->psw_mask = PSW_64BIT;
+	run->psw_addr = IMAGE_ENTRY;
+}
+
+/* ---- instructions ---------------------------------------------------------------------------- */
+
+static void program_interruption(struct vcpu *vcpu, unsigned int code)
+{
+	struct kvm_s390_interrupt irq = { .type = KVM_S390_PROGRAM_INT, .parm = code };
+
+	vcpu_ioctl(vcpu, KVM_S390_INTERRUPT, "KVM_S390_INTERRUPT", &irq);
+}
+
+static void set_cc(struct vcpu *vcpu, uint64_t cc)
+{
+	vcpu->run->psw_mask = (vcpu->run->psw_mask & ~PSW_CC) | cc << PSW_CC_SHIFT;
+}
+
+/* Each instruction's function returns 0, or the code of the program interruption that ends it. */
+
+/*
+ * The prefix area is where the first two pages are, and the other way round. It is read from the
+ * run page, where KVM leaves it.
+ */
+static uint64_t absolute(const struct vcpu *vcpu, uint64_t real)
+{
+	const uint64_t prefix = vcpu->run->s.regs.prefix;
+
+	if (real < 8192)
+		return real + prefix;
+	return real - prefix < 8192 ? real - prefix : real;
+}
+
+static unsigned int service_call(struct vcpu *vcpu, const struct insn *insn)
+{
+	const uint32_t command = insn->gpr[insn->ipb >> 20 & 15];
+	const uint32_t sccb = insn->gpr[insn->ipb >> 16 & 15];
+	unsigned int code = sclp_service(&sclp, command, absolute(vcpu, sccb));
+
+	if (code)
+		return code;
+	set_cc(vcpu, 0);
+	service_signal(vcpu->vmm, sccb | (sclp_pending(&sclp) ? EVENTS_PENDING : 0));
+	return 0;
+}
+
+static unsigned int signal_processor(struct vcpu *vcpu, const struct insn *insn)
+{
+	set_cc(vcpu, cpu_signal(vcpu, insn));
+	return 0;
+}
+
+/* DIAGNOSE 308. What KVM serves itself comes as an exit of its own. */
+static unsigned int diagnose_ipl(struct vcpu *vcpu, const struct insn *insn)
+{
+	if (insn_r1(insn) & 1)
+		return PGM_SPECIFICATION;
+	switch (insn->gpr[insn_r3(insn)]) {
+	case IPL_CLEAR_RESET:
+	case IPL_NORMAL_RESET:
+	case IPL_LOAD_CLEAR:
+	case IPL_LOAD_NORMAL_DUMP:
+	case IPL_LOAD_NORMAL:
+		vm_end(vcpu->vmm, VM_OK, "the guest asked for a reset");
+		return 0;
+	case IPL_SET:
+	case IPL_STORE:
+		/* It was not loaded from a device. */
+		insn->gpr[insn_r1(insn) + 1] = IPL_NO_CONFIGURATION;
+		return 0;
+	default:
+		return PGM_SPECIFICATION;
+	}
+}
+
+static unsigned int diagnose(struct vcpu *vcpu, const struct insn *insn)
+{
+	if ((insn_address(insn) & 0xffff) == DIAG_IPL)
+		return diagnose_ipl(vcpu, insn);
+	return PGM_SPECIFICATION;
+}
+
+/* There is no subchannel. */
+static unsigned int not_operational(struct vcpu *vcpu, const struct insn *insn)
+{
+	set_cc(vcpu, 3);
+	return 0;
+}
+
+static unsigned int nothing_pending(struct vcpu *vcpu, const struct insn *insn)
+{
+	set_cc(vcpu, 0);
+	return 0;
+}
+
+/* By the bits of the first halfword that are the operation's code. */
+static const struct {
+	uint16_t	mask, code;
+	unsigned int	(*serve)(struct vcpu *vcpu, const struct insn *insn);
+} instructions[] = {
+	{ 0xff00, 0x8300, diagnose },
+	{ 0xff00, 0xae00, signal_processor },
+	{ 0xffff, 0xb220, service_call },
+	{ 0xffff, 0xb230, not_operational },	/* CLEAR SUBCHANNEL */
+	{ 0xffff, 0xb231, not_operational },	/* HALT SUBCHANNEL */
+	{ 0xffff, 0xb232, not_operational },	/* MODIFY SUBCHANNEL */
+	{ 0xffff, 0xb233, not_operational },	/* START SUBCHANNEL */
+	{ 0xffff, 0xb234, not_operational },	/* STORE SUBCHANNEL */
+	{ 0xffff, 0xb235, not_operational },	/* TEST SUBCHANNEL */
+	{ 0xffff, 0xb236, nothing_pending },	/* TEST PENDING INTERRUPTION */
+	{ 0xffff, 0xb238, not_operational },	/* RESUME SUBCHANNEL */
+	{ 0xffff, 0xb23b, not_operational },	/* RESET CHANNEL PATH */
+	{ 0xffff, 0xb25f, not_operational },	/* CHANNEL SUBSYSTEM CALL */
+	{ 0xffff, 0xb276, not_operational },	/* CANCEL SUBCHANNEL */
+};
+
+static unsigned int serve(struct vcpu *vcpu, const struct insn *insn)
+{
+	unsigned int i;
+
+	if (vcpu->run->psw_mask & PSW_PROBLEM)
+		return PGM_PRIVILEGED;
+	for (i = 0; i < ARRAY_SIZE(instructions); i++)
+		if ((insn->ipa & instructions[i].mask) == instructions[i].code)
+			return instructions[i].serve(vcpu, insn);
+	return PGM_OPERATION;
+}
+
+static void instruction(struct vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct kvm_regs regs;
+	const struct insn insn = {
+		.ipa	= run->s390_sieic.ipa,
+		.ipb	= run->s390_sieic.ipb,
+		.gpr	= (uint64_t *)regs.gprs,
+	};
+	unsigned int code;
+
+	vcpu_ioctl(vcpu, KVM_GET_REGS, "KVM_GET_REGS", &regs);
+	code = serve(vcpu, &insn);
+	if (code)
+		program_interruption(vcpu, code);
+	else
+		vcpu_ioctl(vcpu, KVM_SET_REGS, "KVM_SET_REGS", &regs);
+}
+
+/* ---- exits ----------------------------------------------------------------------------------- */
+
+const char *arch_exit_name(unsigned int reason)
+{
+	switch (reason) {
+	case KVM_EXIT_S390_SIEIC:
+		return "s390-intercept";
+	case KVM_EXIT_S390_RESET:
+		return "s390-reset";
+	default:
+		return NULL;
+	}
+}
+
+static void crashed(struct vcpu *vcpu, const char *what)
+{
+	char where[80];
+
+	arch_describe(vcpu, where, sizeof(where));
+	vm_end(vcpu->vmm, VM_CRASH, "CPU %u: %s; %s", vcpu->id, what, where);
+}
+
+/* A wait that no interruption can end. */
+static void disabled_wait(struct vcpu *vcpu)
+{
+	if (vcpu->run->psw_addr == QUIESCED_AT)
+		vm_end(vcpu->vmm, VM_OK, "the guest switched itself off");
+	else
+		crashed(vcpu, "disabled wait");
+}
+
+static void intercept(struct vcpu *vcpu)
+{
+	const unsigned int code = vcpu->run->s390_sieic.icptcode;
+	char what[60];
+
+	switch (code) {
+	case ICPT_INSTRUCTION:
+		return instruction(vcpu);
+	case ICPT_WAIT:
+		return disabled_wait(vcpu);
+	case ICPT_STOP:
+		return cpu_stopped(vcpu);
+	case ICPT_PROGRAM:
+		return crashed(vcpu, "a program interruption that repeats itself");
+	case ICPT_EXTERNAL:
+		return crashed(vcpu, "an external interruption that repeats itself");
+	default:
+		snprintf(what, sizeof(what), "interception 0x%02x", code);
+		return crashed(vcpu, what);
+	}
+}
+
+bool arch_handle_exit(struct vcpu *vcpu)
+{
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_S390_SIEIC:
+		intercept(vcpu);
+		return true;
+	case KVM_EXIT_S390_RESET:
+		vm_end(vcpu->vmm, VM_OK, "the guest asked for a reset");
+		return true;
+	default:
+		return false;
+	}
+}
+
+void arch_describe(struct vcpu *vcpu, char *text, size_t size)
+{
+	snprintf(text, size, "PSW %016llx %016llx", (unsigned long long)vcpu->run->psw_mask,
+		 (unsigned long long)vcpu->run->psw_addr);
+}
