@@ -26,15 +26,14 @@ kind_defaults()
 	mem=${mem:-1024} limit=${limit:-300}
 	cpus_given=${cpus_given:-1}
 	cpus=$cpus_given
-	console=ttyS0
 	cross=$(cross_prefix sie)
 	busybox=$(need_busybox s390x) || die "no busybox for s390x to be had; run tools/setup --s390"
 	# Messages of the kernel wait for the console rather than being dropped.
-	words="conmode=sclp sclp_con_drop=0 sclp_con_pages=64"
+	words="sclp_con_drop=0 sclp_con_pages=64"
 	if [ $qemu = yes ]; then
-		job_line=/dev/ttysclp0
+		console=ttysclp0 job_line=/dev/hvc0
 	else
-		job_line=tape
+		console=ttyS0 job_line=tape
 	fi
 }
 
@@ -45,12 +44,11 @@ kind_modules()
 
 start_qemu()
 {
-	# Of the models QEMU has, "max" has facilities that it warns about at each start.
 	qemu-system-s390x -machine s390-ccw-virtio -accel tcg,thread=multi -cpu max -smp "$cpus" -m "$mem" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$guest_kernel" -initrd "$work/initramfs" -append "$*" \
-		-chardev stdio,id=job,signal=off -device sclpconsole,chardev=job \
-		-chardev "file,id=log,path=$klog" -device sclplmconsole,chardev=log \
+		-chardev stdio,id=job,signal=off -device virtio-serial-ccw -device virtconsole,chardev=job \
+		-chardev "file,id=log,path=$klog" -device sclpconsole,chardev=log \
 		-chardev pipe,id=monitor,path="$work/monitor" -mon monitor \
 		< /dev/null > "$work/output" 2> "$work/emulator.err" &
 	emulator=$!
