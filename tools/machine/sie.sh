@@ -91,21 +91,33 @@ configure_hercules()
 	LIST
 }
 
-# What Hercules says: of its panel, and the console's lines, of which the kernel's get the brackets of their time back. When
-# the last CPU has stopped, or Hercules has met an error, it is told to end.
+# What Hercules says: of its panel, of orders of SIGP, and the console's lines, of which the kernel's get the brackets of their
+# time back. When the last CPU has stopped, or waits for good, or Hercules has met an error, it is told to end. What it says of
+# itself before the kernel is loaded and after the end is left out, but for errors.
 listen()
 {
-	local line time='^ *([0-9]+\.[0-9]{6})! (.*)'
+	local line loaded=no cpu time='^ *([0-9]+\.[0-9]{6})! (.*)' sigp='SIGP (Stop|Start|Restart) .* CPU([0-9]+),.* CC 0'
+	local -A running=([0000]=yes)
 
 	while IFS= read -r line; do
 		case $line in
-			SYS=* | STATUS=* | MIPS=* | SIOS=* | DEV[=A-Z]* | PSW=* | CPUPCT=*) continue ;;
-			*'SIGP Stop'* | *HHCCP011I* | HHC[A-Z][A-Z][0-9][0-9][0-9]E*) echo exit > "$work/panel" ;;
+			SYS=* | STATUS=* | MIPS=* | SIOS=* | DEV[=A-Z]* | PSW=* | CPUPCT=* | *SIGP*' CC 2') continue ;;
+			*'ipl linux.ins') loaded=yes ;;
 		esac
 		if [[ $line =~ $time ]]; then
 			printf -v line '[%12s] %s' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+		elif [[ $line =~ $sigp ]]; then
+			cpu=${BASH_REMATCH[2]}
+			[ ${BASH_REMATCH[1]} = Stop ] && unset "running[$cpu]" || running[$cpu]=yes
+		elif [[ $line == *HHCCP011I* || $line =~ ^HHC[A-Z]{2}[0-9]{3}E ]]; then
+			running=()
+			loaded=yes
 		fi
-		printf '%s\n' "$line"
+		[ $loaded = no ] || printf '%s\n' "$line"
+		if [ $loaded = yes ] && [ ${#running[@]} = 0 ]; then
+			echo exit > "$work/panel"
+			loaded=no
+		fi
 	done
 }
 
