@@ -30,6 +30,8 @@ static const struct kvm_cap rows[] = {
 	{ KVM_CAP_S390_USER_STSI,	1 },
 	{ KVM_CAP_S390_USER_INSTR0,	1 },
 	{ KVM_CAP_S390_VCPU_RESETS,	1 },
+	{ KVM_CAP_S390_SKEYS,		1 },
+	{ KVM_CAP_S390_MEM_OP,		S390_MEM_OP_MAX },
 };
 
 const struct kvm_cap_table s390_caps = KVM_CAP_TABLE(rows);

@@ -90,7 +90,8 @@ static int ar_space(struct s390_vcpu *v, u8 ar, struct walk *w)
 {
 	u32 alet;
 
-	save_access_regs(v->acrs);
+	if (v->host.saved)
+		save_access_regs(v->acrs);
 	alet = ar ? v->acrs[ar] : 0;
 	if (alet > 1)
 		return -EOPNOTSUPP;
@@ -254,7 +255,7 @@ static bool low_protected(const struct walk *w, bool dat)
  * @abs: filled in with 0
  * @pgm: filled in with a code
  *
- * Context: kvm->srcu held; sleeps; the CPU's access registers are in the machine.
+ * Context: kvm->srcu held; sleeps; in KVM_RUN or not.
  * Return: 0, a program-interruption code, -EFAULT, -EOPNOTSUPP for a space that only an access list names.
  */
 int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs, struct kvm_s390_pgm_info *pgm)

@@ -506,6 +506,9 @@ static const struct insn_row two_bytes[] = {
 	{ 0xb212, false, insn_stap },
 	{ 0xb220, false, insn_servc },
 	{ 0xb221, false, insn_retry },		/* IPTE */
+	{ 0xb229, false, s390_insn_iske },
+	{ 0xb22a, false, s390_insn_rrbe },
+	{ 0xb22b, false, s390_insn_sske },
 	{ 0xb22c, false, insn_tb },
 	{ 0xb230, false, insn_io },		/* CSCH */
 	{ 0xb231, false, insn_io },		/* HSCH */
@@ -530,6 +533,7 @@ static const struct insn_row two_bytes[] = {
 	{ 0xb98a, false, insn_retry },		/* CSPG */
 	{ 0xb98d, true,  insn_epsw },
 	{ 0xb98e, false, insn_retry },		/* IDTE */
+	{ 0xb9af, false, s390_insn_pfmf },
 	{ 0xe501, false, insn_tprot },
 };
 

@@ -75,6 +75,12 @@ static void take_arch0(struct s390_vcpu *v, const struct kvm_sync_regs *regs)
 	v->sie->break_addr = regs->gbea;
 }
 
+void s390_psw_in(struct s390_vcpu *v)
+{
+	v->sie->psw.mask = READ_ONCE(v->vcpu.run->psw_mask);
+	v->sie->psw.addr = READ_ONCE(v->vcpu.run->psw_addr);
+}
+
 /* At the begin of KVM_RUN. -EINVAL: registers that are not there are asked for. */
 int s390_sync_in(struct s390_vcpu *v)
 {
@@ -84,8 +90,7 @@ int s390_sync_in(struct s390_vcpu *v)
 
 	if ((valid | dirty) & ~s390_sync_fields())
 		return -EINVAL;
-	v->sie->psw.mask = READ_ONCE(run->psw_mask);
-	v->sie->psw.addr = READ_ONCE(run->psw_addr);
+	s390_psw_in(v);
 	take_shared(v);
 	if (dirty & KVM_SYNC_PREFIX)
 		s390_set_prefix(v, regs->prefix);

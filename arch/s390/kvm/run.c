@@ -201,10 +201,12 @@ static void registers_enter(struct s390_vcpu *v)
 	current->thread.fpu.regs = v->vrs;
 	save_access_regs(v->host.acrs);
 	restore_access_regs(v->acrs);
+	v->host.saved = true;
 }
 
 static void registers_leave(struct s390_vcpu *v)
 {
+	v->host.saved = false;
 	save_access_regs(v->acrs);
 	restore_access_regs(v->host.acrs);
 	save_fpu_regs();

@@ -61,6 +61,7 @@ struct s390_vcpu {
 	bool			waiting;	/* in an enabled wait */
 
 	struct {				/* of the thread, during KVM_RUN */
+		bool	saved;			/* the guest's are in the machine */
 		u32	acrs[16];
 		u32	fpc;
 		void	*fpregs;
@@ -202,6 +203,7 @@ long s390_initial_reset_ioctl(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 long s390_clear_reset_ioctl(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 u64 s390_sync_fields(void);
 void s390_registers_fetch(struct s390_vcpu *v);
+void s390_psw_in(struct s390_vcpu *v);
 int s390_sync_in(struct s390_vcpu *v);
 void s390_sync_out(struct s390_vcpu *v);
 int s390_store_status(struct s390_vcpu *v, gpa_t at);
@@ -305,8 +307,8 @@ int s390_insn_rrbe(struct s390_vcpu *v);
 int s390_insn_pfmf(struct s390_vcpu *v);
 
 /* memop.c, keys.c: ioctls */
+#define S390_MEM_OP_MAX	65536	/* KVM_CAP_S390_MEM_OP */
 long s390_vcpu_mem_op(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
-long s390_vm_mem_op(struct kvm *kvm, struct kvm_arg *arg);
 long s390_get_skeys(struct kvm *kvm, struct kvm_arg *arg);
 long s390_set_skeys(struct kvm *kvm, struct kvm_arg *arg);
 

@@ -214,6 +214,7 @@ static const struct kvm_ioctl rows[] = {
 	KVM_VCPU_IOCTL(KVM_S390_NORMAL_RESET,	ARG_ANY,   LOCK_VCPU,	s390_normal_reset_ioctl),
 	KVM_VCPU_IOCTL(KVM_S390_INITIAL_RESET,	ARG_ANY,   LOCK_VCPU,	s390_initial_reset_ioctl),
 	KVM_VCPU_IOCTL(KVM_S390_CLEAR_RESET,	ARG_ANY,   LOCK_VCPU,	s390_clear_reset_ioctl),
+	KVM_VCPU_IOCTL(KVM_S390_MEM_OP,		ARG_IN,	   LOCK_VCPU,	s390_vcpu_mem_op),
 	KVM_VCPU_IOCTL(KVM_ENABLE_CAP,		ARG_IN,	   LOCK_VCPU,	vcpu_enable_cap),
 };
 

@@ -63,6 +63,8 @@ void s390_vm_destroy(struct kvm *kvm)
 
 static const struct kvm_ioctl rows[] = {
 	KVM_VM_IOCTL(KVM_S390_INTERRUPT,	ARG_IN,	  LOCK_NONE,	s390_vm_interrupt),
+	KVM_VM_IOCTL(KVM_S390_GET_SKEYS,	ARG_IN,	  LOCK_NONE,	s390_get_skeys),
+	KVM_VM_IOCTL(KVM_S390_SET_SKEYS,	ARG_IN,	  LOCK_NONE,	s390_set_skeys),
 	KVM_VM_IOCTL(KVM_SET_DEVICE_ATTR,	ARG_IN,	  LOCK_NONE,	s390_vm_set_attr),
 	KVM_VM_IOCTL(KVM_GET_DEVICE_ATTR,	ARG_IN,	  LOCK_NONE,	s390_vm_get_attr),
 	KVM_VM_IOCTL(KVM_HAS_DEVICE_ATTR,	ARG_IN,	  LOCK_NONE,	s390_vm_has_attr),

@@ -66,3 +66,17 @@ void s390_expect_wait(struct s390_vm *vm, uint64_t address)
 	s390_expect_icpt(vm, ICPT_WAIT);
 	expect_eq(vm->run->psw_addr, address);
 }
+
+/* A module built out of tree says so. */
+int distro_modules(void)
+{
+	char taint[16] = "";
+	int fd = open("/sys/module/kvm/taint", O_RDONLY);
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, taint, sizeof(taint) - 1) < 0)
+		taint[0] = 0;
+	close(fd);
+	return !strchr(taint, 'O');
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts: kinds, masks, order, and what a wrong one is answered with.
+ */
+#include <pthread.h>
+
+#include "s390.h"
+
+#define END	"diag %r0,%r0,0x777"
+
+static int local(struct s390_vm *vm, uint32_t type, uint32_t parm)
+{
+	struct kvm_s390_interrupt irq = { .type = type, .parm = parm };
+
+	return ioctl(vm->cpu, KVM_S390_INTERRUPT, &irq);
+}
+
+static int floating(struct s390_vm *vm, uint32_t type, uint32_t parm, uint64_t parm64)
+{
+	struct kvm_s390_interrupt irq = { .type = type, .parm = parm, .parm64 = parm64 };
+
+	return ioctl(vm->fd, KVM_S390_INTERRUPT, &irq);
+}
+
+static uint16_t ext_code(struct s390_vm *vm)
+{
+	return *(uint16_t *)(vm->mem + LC_EXT_CODE);
+}
+
+/* All external subclasses and all of I/O, then an enabled wait. */
+INSNS(enabled,
+	"larl %r1,1f; lctlg %c0,%c0,0(%r1); lctlg %c6,%c6,8(%r1); lpswe 16(%r1)\n"
+	".balign 8; 1: .quad 0x6200; .quad 0xff000000; .quad 0x0302000180000000,0x4444");
+
+TEST(emergency_before_call_before_service)
+{
+	struct s390_vm *vm = s390_vm_of(enabled);
+
+	must(floating(vm, KVM_S390_INT_SERVICE, 0x1000, 0));
+	must(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
+	must(local(vm, KVM_S390_INT_EMERGENCY, 0));
+	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
+	expect_eq(ext_code(vm), 0x1201);
+	vm->run->psw_mask = PSW_64 | PSW_WAIT | PSW_EXTERNAL;
+	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
+	expect_eq(ext_code(vm), 0x1202);
+	vm->run->psw_mask = PSW_64 | PSW_WAIT | PSW_EXTERNAL;
+	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
+	expect_eq(ext_code(vm), 0x2401);
+	expect_eq(*(uint32_t *)(vm->mem + LC_EXT_PARAMETER), 0x1000);
+}
+
+/* Disabled at first; the guest opens its masks one after the other. */
+INSNS(windows,
+	"larl %r1,1f; stosm 32(%r1),1; lctlg %c0,%c0,0(%r1); " END "\n"
+	".balign 8; 1: .quad 0x200; .quad 0,0,0,0");
+
+TEST(windows_of_psw_and_control_register)
+{
+	struct s390_vm *vm = s390_vm_of(windows);
+
+	must(floating(vm, KVM_S390_INT_SERVICE, 0x1000, 0));
+	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
+	expect_eq(ext_code(vm), 0x2401);
+	/* behind the load of the register: 6 bytes of larl, 4 of stosm, 6 of lctlg */
+	expect_eq(*s390_word(vm, LC_EXT_OLD + 8), CODE_AT + 16);
+}
+
+TEST(io_interrupt)
+{
+	struct s390_vm *vm = s390_vm_of(enabled);
+
+	must(floating(vm, KVM_S390_INT_IO(0, 0, 0, 5), 0x00010005, 0x1234567830000000));
+	must(floating(vm, KVM_S390_INT_IO(0, 0, 0, 6), 0x00010006, 0x1111111108000000));
+	s390_expect_wait(vm, WAIT_OF(LC_IO_NEW));
+	expect_eq(*(uint32_t *)(vm->mem + 0xb8), 0x00010006);	/* subclass 1 before 6 */
+	expect_eq(*(uint32_t *)(vm->mem + 0xbc), 0x11111111);
+	expect_eq(*(uint32_t *)(vm->mem + 0xc0), 0x08000000);
+	vm->run->psw_mask = PSW_64 | PSW_WAIT | 0x0200000000000000;
+	s390_expect_wait(vm, WAIT_OF(LC_IO_NEW));
+	expect_eq(*(uint32_t *)(vm->mem + 0xb8), 0x00010005);
+}
+
+INSNS(plain, "lghi %r1,1; " END);
+
+TEST(program_interrupt)
+{
+	struct s390_vm *vm = s390_vm_of(plain);
+
+	must(local(vm, KVM_S390_PROGRAM_INT, 0x13));
+	s390_expect_wait(vm, WAIT_OF(LC_PGM_NEW));
+	expect_eq(*(uint16_t *)(vm->mem + LC_PGM_CODE), 0x13);
+	expect_eq(*s390_word(vm, LC_PGM_OLD + 8), CODE_AT);
+}
+
+TEST(restart_interrupt)
+{
+	struct s390_vm *vm = s390_vm_of(plain);
+
+	must(local(vm, KVM_S390_RESTART, 0));
+	s390_expect_wait(vm, WAIT_OF(LC_RESTART_NEW));
+	expect_eq(*s390_word(vm, LC_RESTART_OLD + 8), CODE_AT);
+}
+
+INSNS(forever, "1: j 1b");
+
+static void *stop_soon(void *vm)
+{
+	usleep(200000);
+	must(local(vm, KVM_S390_SIGP_STOP, 0));
+	return NULL;
+}
+
+/* A CPU that runs is got out of its guest, and user space is told. */
+TEST(stop_while_running)
+{
+	struct s390_vm *vm = s390_vm_of(forever);
+	struct kvm_mp_state state;
+	pthread_t thread;
+
+	expect_eq(pthread_create(&thread, NULL, stop_soon, vm), 0);
+	s390_expect_icpt(vm, ICPT_STOP);
+	pthread_join(thread, NULL);
+	expect_eq(vm->run->psw_addr, CODE_AT);
+	must(ioctl(vm->cpu, KVM_GET_MP_STATE, &state));
+	expect_eq(state.mp_state, KVM_MP_STATE_STOPPED);
+}
+
+static void *call_soon(void *vm)
+{
+	usleep(200000);
+	must(local(vm, KVM_S390_INT_EMERGENCY, 0));
+	return NULL;
+}
+
+/* A CPU that waits is woken. */
+TEST(interrupt_ends_a_wait)
+{
+	struct s390_vm *vm = s390_vm_of(enabled);
+	pthread_t thread;
+
+	expect_eq(pthread_create(&thread, NULL, call_soon, vm), 0);
+	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
+	pthread_join(thread, NULL);
+	expect_eq(ext_code(vm), 0x1201);
+	expect_eq(*s390_word(vm, LC_EXT_OLD + 8), 0x4444);
+}
+
+/* The CPU timer runs down in a wait. */
+INSNS(timer,
+	"larl %r1,1f; spt 24(%r1); lctlg %c0,%c0,0(%r1); lpswe 8(%r1)\n"
+	".balign 8; 1: .quad 0x400; .quad 0x0102000180000000,0x5555; .quad 0x8000000");
+
+TEST(cpu_timer_in_a_wait)
+{
+	struct s390_vm *vm = s390_vm_of(timer);
+
+	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
+	expect_eq(ext_code(vm), 0x1005);
+}
+
+TEST(wrong_ones)
+{
+	struct s390_vm *vm = s390_vm_of(plain);
+	struct kvm_s390_irq irq = { .type = KVM_S390_SIGP_STOP, .u.stop.flags = 2 };
+
+	expect_errno(local(vm, KVM_S390_INT_SERVICE, 0), EINVAL);
+	expect_errno(local(vm, 0xfffefffe, 0), EINVAL);
+	expect_errno(floating(vm, KVM_S390_RESTART, 0, 0), EINVAL);
+	expect_errno(ioctl(vm->cpu, KVM_S390_IRQ, &irq), EINVAL);
+	expect_errno(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0x10000), EINVAL);
+	expect_errno(local(vm, KVM_S390_INT_EXTERNAL_CALL, 7), EINVAL);
+	expect_errno(local(vm, KVM_S390_INT_EMERGENCY, 7), EINVAL);
+	must(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
+	expect_errno(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0), EBUSY);
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);		/* none of it has happened */
+	expect_errno(local(vm, KVM_S390_SIGP_SET_PREFIX, 0x4000), EBUSY);
+}
