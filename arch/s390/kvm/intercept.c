@@ -256,7 +256,8 @@ int s390_exit_stopped(struct s390_vcpu *v)
 
 /*
  * sie64a returned -EFAULT: the host's fault handler found no segment at thread.gmap_addr, or nothing of the VMM's
- * behind it. The instruction was nullified. With no slot there, the guest has addressed storage that it has not.
+ * behind it. The instruction was nullified. Whatever the VMM has nothing behind, the guest has addressed storage that
+ * is not there.
  */
 int s390_host_fault(struct s390_vcpu *v)
 {
@@ -268,12 +269,14 @@ int s390_host_fault(struct s390_vcpu *v)
 	};
 	unsigned int length = 4;
 	u8 first;
+	int r;
 
 	v->stat.host_faults++;
 	if (!current->thread.gmap_int_code)
 		return -EFAULT;
-	if (kvm_slot_find(v->vcpu.kvm, gpa_to_gfn(gpa)))
-		return s390_gmap_fault(vm_of(v), gpa, write) ? -EFAULT : EXIT_RESUME;
+	r = s390_gmap_fault(vm_of(v), gpa, write);
+	if (r != -EFAULT)
+		return r ? r : EXIT_RESUME;
 
 	if (!s390_fetch_byte(v, v->sie->psw.addr, &first))
 		length = insn_length(first);

@@ -483,6 +483,41 @@ static int insn_epsw(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
+/*
+ * PERFORM TIMING FACILITY FUNCTION: a guest cannot steer the clock. It has the function by which it learns that, which
+ * stores a mask at the address in R1 (PoP 10); the others are not there, condition code 3.
+ */
+static int insn_ptff(struct s390_vcpu *v)
+{
+	const struct s390_access a = { .addr = s390_wrap(v, v->gprs[1]), .ar = 1, .write = true };
+	u64 mask[2] = { 1ULL << 63 };
+	struct kvm_s390_pgm_info pgm;
+	int r;
+
+	if (!s390_facility(vm_of(v), 28))
+		return s390_inject_pgm_code(v, PGM_OPERATION);
+	if (v->gprs[0] & 0x80)
+		return specification(v);
+	if (v->gprs[0] & 0x7f) {
+		set_cc(v, 3);
+		return EXIT_RESUME;
+	}
+	r = s390_guest_access(v, &a, mask, sizeof(mask), &pgm);
+	if (r)
+		return r > 0 ? s390_inject_pgm(v, &pgm) : r;
+	set_cc(v, 0);
+	return EXIT_RESUME;
+}
+
+/* SET CLOCK PROGRAMMABLE FIELD, from the right quarter of R0; the one before it is zero. */
+static int insn_sckpf(struct s390_vcpu *v)
+{
+	if (v->gprs[0] & 0xffff0000)
+		return specification(v);
+	v->sie->tod_prog = v->gprs[0] & 0xffff;
+	return EXIT_RESUME;
+}
+
 struct insn_row {
 	u16	op;
 	bool	any_state;	/* the problem state may do it too */
@@ -499,6 +534,8 @@ static const struct insn_row one_byte[] = {
 };
 
 static const struct insn_row two_bytes[] = {
+	{ 0x0104, true,  insn_ptff },
+	{ 0x0107, false, insn_sckpf },
 	{ 0xb202, false, insn_stidp },
 	{ 0xb204, false, insn_sck },
 	{ 0xb210, false, insn_spx },

@@ -30,6 +30,18 @@ u64 s390_sync_fields(void)
 	       (MACHINE_HAS_VX ? KVM_SYNC_VRS : KVM_SYNC_FPRS);
 }
 
+/* To find out whether the machine would load it means to load it: nothing may save the register meanwhile. */
+static u32 valid_fpc(u32 fpc)
+{
+	unsigned long flags;
+	int r;
+
+	local_irq_save(flags);
+	r = test_fp_ctl(fpc);
+	local_irq_restore(flags);
+	return r ? 0 : fpc;
+}
+
 static size_t fpregs_size(void)
 {
 	return MACHINE_HAS_VX ? sizeof_field(struct kvm_sync_regs, vrs) : sizeof_field(struct kvm_sync_regs, fprs);
@@ -43,7 +55,7 @@ static void take_shared(struct s390_vcpu *v)
 	memcpy(v->gprs, regs->gprs, sizeof(v->gprs));
 	memcpy(v->acrs, regs->acrs, sizeof(v->acrs));
 	memcpy(v->vrs, regs->vrs, fpregs_size());
-	v->fpc = test_fp_ctl(fpc) ? 0 : fpc;
+	v->fpc = valid_fpc(fpc);
 }
 
 static void give_shared(struct s390_vcpu *v)
@@ -242,19 +254,16 @@ long s390_get_fpu(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	return 0;
 }
 
-/* An FPC that the machine would not load is the caller's mistake. */
 long s390_set_fpu(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 {
 	struct s390_vcpu *v = to_s390(vcpu);
 	const struct kvm_fpu *fpu = arg->data;
 	unsigned int i;
 
-	if (test_fp_ctl(fpu->fpc))
-		return -EINVAL;
 	take_shared(v);
 	for (i = 0; i < 16; i++)
 		*fpr(v, i) = fpu->fprs[i];
-	v->fpc = fpu->fpc;
+	v->fpc = valid_fpc(fpu->fpc);
 	give_shared(v);
 	return 0;
 }

@@ -48,7 +48,6 @@ int s390_vm_init(struct kvm *kvm, unsigned long type)
 	}
 	s390_facilities_default(vm);
 	vm->cpuid = s390_host_cpuid();
-	vm->epoch = -get_tod_clock_fast();
 	return 0;
 }
 

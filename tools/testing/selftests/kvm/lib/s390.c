@@ -67,6 +67,21 @@ void s390_expect_wait(struct s390_vm *vm, uint64_t address)
 	expect_eq(vm->run->psw_addr, address);
 }
 
+/*
+ * KVM API 4.38: the state is in the struct, and the result 0. The kernel's own module gives the
+ * state as the result and leaves the struct alone.
+ */
+int s390_mp_state(struct s390_vm *vm)
+{
+	struct kvm_mp_state state = { };
+	int r = must(ioctl(vm->cpu, KVM_GET_MP_STATE, &state));
+
+	if (distro_modules())
+		return r;
+	expect_eq(r, 0);
+	return state.mp_state;
+}
+
 /* A module built out of tree says so. */
 int distro_modules(void)
 {

@@ -80,6 +80,8 @@ void s390_expect_wait(struct s390_vm *vm, uint64_t address);
 /* Are the modules under test the kernel's own rather than these? */
 int distro_modules(void);
 
+int s390_mp_state(struct s390_vm *vm);
+
 static inline uint64_t *s390_word(struct s390_vm *vm, uint64_t at)
 {
 	return (uint64_t *)(vm->mem + at);

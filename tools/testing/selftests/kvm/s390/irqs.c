@@ -115,15 +115,13 @@ static void *stop_soon(void *vm)
 TEST(stop_while_running)
 {
 	struct s390_vm *vm = s390_vm_of(forever);
-	struct kvm_mp_state state;
 	pthread_t thread;
 
 	expect_eq(pthread_create(&thread, NULL, stop_soon, vm), 0);
 	s390_expect_icpt(vm, ICPT_STOP);
 	pthread_join(thread, NULL);
 	expect_eq(vm->run->psw_addr, CODE_AT);
-	must(ioctl(vm->cpu, KVM_GET_MP_STATE, &state));
-	expect_eq(state.mp_state, KVM_MP_STATE_STOPPED);
+	expect_eq(s390_mp_state(vm), KVM_MP_STATE_STOPPED);
 }
 
 static void *call_soon(void *vm)

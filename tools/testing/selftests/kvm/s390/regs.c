@@ -64,8 +64,13 @@ TEST(fpu_roundtrip)
 	expect_eq(out.fprs[2], in.fprs[1]);
 	expect_eq(out.fprs[15], 3);
 	expect_eq(out.fpc, 0x00080000);
+	/* one that the machine would not load does not get there */
 	in.fpc = 0xffffffff;
-	expect_errno(ioctl(vm->cpu, KVM_SET_FPU, &in), EINVAL);
+	must(ioctl(vm->cpu, KVM_SET_FPU, &in));
+	vm->run->psw_addr = CODE_AT + 6;
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	must(ioctl(vm->cpu, KVM_GET_FPU, &out));
+	expect_eq(out.fpc, 0);
 }
 
 /* The thread's own registers are untouched by the guest's. */
@@ -186,10 +191,9 @@ TEST(initial_psw)
 TEST(mp_state)
 {
 	struct s390_vm *vm = s390_vm_of(bare);
-	struct kvm_mp_state state;
+	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_STOPPED };
 
-	must(ioctl(vm->cpu, KVM_GET_MP_STATE, &state));
-	expect_eq(state.mp_state, KVM_MP_STATE_STOPPED);
+	expect_eq(s390_mp_state(vm), KVM_MP_STATE_STOPPED);
 	must(ioctl(vm->cpu, KVM_SET_MP_STATE, &state));
 	expect_errno(ioctl(vm->cpu, KVM_RUN, 0), EINVAL);
 	state.mp_state = KVM_MP_STATE_RUNNABLE;
