@@ -92,6 +92,43 @@ TEST(interrupts_of_x2apic_cost_no_exit)
 	expect_few_exits(1);
 }
 
+/* Some ticks of the host long, and without an exit of its own. */
+static void spin_for_long(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < 2000000; i++)
+		asm volatile("");
+}
+
+static void guest_keeps_interrupts_off(void)
+{
+	uint32_t i;
+
+	apic_only();
+	guest_on(0x51, on_apic_irq);
+	guest_sync(0);
+	for (i = 0; i < 10; i++) {
+		sti_and_cli();
+		self_ipi(0x51);
+		spin_for_long();
+		guest_expect_eq(hit_count(0x51), i);
+		sti_and_cli();
+		guest_expect_eq(hit_count(0x51), i + 1);
+	}
+	guest_done();
+}
+
+/* What is pending waits for IF, also when an interrupt of the host ends the guest meanwhile. */
+TEST(pending_waits_for_if)
+{
+	struct vm *vm;
+
+	fails_in_bochs("an interrupt of the host delivers what is pending, though IF is clear");
+	vm = start_in_mode(0, guest_keeps_interrupts_off);
+	expect_exit(vm_run(vm), GUEST_DONE);
+}
+
 /* ---- lines ----------------------------------------------------------------------------------- */
 
 #define PIN		5
