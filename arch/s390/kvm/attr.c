@@ -41,7 +41,10 @@ static int tod_low_set(struct s390_vm *vm, void __user *user)
 	return get_user(tod, (u64 __user *)user) ? -EFAULT : clock_set(vm, tod);
 }
 
-/* The extension to the left of the clock: no guest has it (multiple epochs, facility 139), so it is 0. */
+/*
+ * The extension to the left of the clock: no guest has it (multiple epochs, facility 139), so it is
+ * 0.
+ */
 static int tod_high_get(struct s390_vm *vm, void __user *user)
 {
 	return put_user((u8)0, (u8 __user *)user);
@@ -105,7 +108,8 @@ static int machine_get(struct s390_vm *vm, void __user *user)
 		return -ENOMEM;
 	machine->cpuid = s390_host_cpuid();
 	memcpy(machine->fac_mask, s390_facility_mask, sizeof(machine->fac_mask));
-	memcpy(machine->fac_list, stfle_fac_list, min(sizeof(machine->fac_list), sizeof(stfle_fac_list)));
+	memcpy(machine->fac_list, stfle_fac_list, min(sizeof(machine->fac_list),
+						      sizeof(stfle_fac_list)));
 	r = copy_to_user(user, machine, sizeof(*machine)) ? -EFAULT : 0;
 	kfree(machine);
 	return r;
@@ -113,7 +117,8 @@ static int machine_get(struct s390_vm *vm, void __user *user)
 
 static int processor_get(struct s390_vm *vm, void __user *user)
 {
-	struct kvm_s390_vm_cpu_processor *processor = kzalloc(sizeof(*processor), GFP_KERNEL_ACCOUNT);
+	struct kvm_s390_vm_cpu_processor *processor = kzalloc(sizeof(*processor),
+							      GFP_KERNEL_ACCOUNT);
 	int r;
 
 	if (!processor)

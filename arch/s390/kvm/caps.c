@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What this architecture says to KVM_CHECK_EXTENSION, and the capabilities of a VM that are turned on.
+ * What this architecture says to KVM_CHECK_EXTENSION, and the capabilities of a VM that are turned
+ * on.
  */
 #include "s390.h"
 
@@ -26,6 +27,7 @@ static const struct kvm_cap rows[] = {
 	{ KVM_CAP_MP_STATE,		1 },
 	{ KVM_CAP_VM_ATTRIBUTES,	1 },
 	{ KVM_CAP_S390_INJECT_IRQ,	1 },
+	{ KVM_CAP_S390_IRQ_STATE,	1 },
 	{ KVM_CAP_S390_USER_SIGP,	1 },
 	{ KVM_CAP_S390_USER_STSI,	1 },
 	{ KVM_CAP_S390_USER_INSTR0,	1 },

@@ -2,9 +2,9 @@
 /*
  * Time: the VM's TOD clock, and a CPU that waits for its timers.
  *
- * The guest's clock is the host's plus the VM's epoch, which each CPU's state description has a copy of. In SIE the
- * machine compares the clock comparator and steps the CPU timer. In a wait we do: a host timer is set for what comes
- * first, and the CPU timer is charged with the time slept.
+ * The guest's clock is the host's plus the VM's epoch, which each CPU's state description has a
+ * copy of. In SIE the machine compares the clock comparator and steps the CPU timer. In a wait we
+ * do: a host timer is set for what comes first, and the CPU timer is charged with the time slept.
  */
 #include <linux/hrtimer.h>
 #include <asm/timex.h>
@@ -43,12 +43,16 @@ static u64 until_timer(const struct s390_vcpu *v)
 	return left;
 }
 
-/* So long a wait at most before we look again: what a host timer can hold, and more than any guest will notice. */
+/*
+ * So long a wait at most before we look again: what a host timer can hold, and more than any guest
+ * will notice.
+ */
 #define LONGEST_NS	(3600ULL * NSEC_PER_SEC)
 
 /*
- * An enabled wait: sleep until something is deliverable. Returns in the wait; the interrupt is delivered on the way to
- * the next entry, and if there is none (a signal, a request) SIE says again that the guest waits.
+ * An enabled wait: sleep until something is deliverable. Returns in the wait; the interrupt is
+ * delivered on the way to the next entry, and if there is none (a signal, a request) SIE says again
+ * that the guest waits.
  */
 int s390_wait(struct s390_vcpu *v)
 	__must_hold(&v->vcpu.kvm->srcu)
@@ -56,11 +60,13 @@ int s390_wait(struct s390_vcpu *v)
 	u64 left = until_timer(v), begun = get_tod_clock_fast();
 
 	WRITE_ONCE(v->waiting, true);
-	smp_mb();	/* pairs with an interrupt's being made pending before its maker looks who waits */
+	/* pairs with an interrupt's being made pending before its maker looks who waits */
+	smp_mb();
 	if (s390_irq_deliverable(v))
 		goto out;
 	if (left != U64_MAX)
-		hrtimer_start(&v->timer, ns_to_ktime(min_t(u64, tod_to_ns(left), LONGEST_NS)), HRTIMER_MODE_REL);
+		hrtimer_start(&v->timer, ns_to_ktime(min_t(u64, tod_to_ns(left), LONGEST_NS)),
+			      HRTIMER_MODE_REL);
 	kvm_vcpu_srcu_unlock(&v->vcpu);
 	kvm_vcpu_halt(&v->vcpu);
 	kvm_vcpu_srcu_lock(&v->vcpu);

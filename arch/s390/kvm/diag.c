@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DIAGNOSE: the guest asks its hypervisor (Documentation/virt/kvm/s390/s390-diag.rst of the kernel). The function code
- * is the last halfword of the second operand's address. What is not ours is user space's.
+ * DIAGNOSE: the guest asks its hypervisor (Documentation/virt/kvm/s390/s390-diag.rst of the
+ * kernel). The function code is the last halfword of the second operand's address. What is not ours
+ * is user space's.
  */
 #include <asm/gmap.h>
 #include <kvm/io_bus.h>
@@ -18,7 +19,10 @@
 #define IPL_RESET_NORMAL	4
 #define VIRTIO_CCW_NOTIFY	3
 
-/* The pages from R1 to R3, by absolute addresses, have no content any more; not those of the prefix area. */
+/*
+ * The pages from R1 to R3, by absolute addresses, have no content any more; not those of the prefix
+ * area.
+ */
 static int diag_release_pages(struct s390_vcpu *v)
 {
 	u64 start = v->gprs[insn_r1(v)], end = v->gprs[insn_r3(v)] + PAGE_SIZE;
@@ -54,7 +58,10 @@ static int diag_yield_to(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* Subcodes 3 and 4 reset the whole system, which user space does and then starts the CPU where it shall go on. */
+/*
+ * Subcodes 3 and 4 reset the whole system, which user space does and then starts the CPU where it
+ * shall go on.
+ */
 static int diag_ipl(struct s390_vcpu *v)
 {
 	u64 subcode = v->gprs[insn_r1(v)] & 0xffff;
@@ -65,14 +72,16 @@ static int diag_ipl(struct s390_vcpu *v)
 	if (!READ_ONCE(vm_of(v)->user_cpu_state))
 		s390_stop(v);
 	run->exit_reason = KVM_EXIT_S390_RESET;
-	run->s390_reset_flags = KVM_S390_RESET_SUBSYSTEM | KVM_S390_RESET_IPL | KVM_S390_RESET_CPU_INIT |
-				(subcode == IPL_RESET_CLEAR ? KVM_S390_RESET_CLEAR : 0);
+	run->s390_reset_flags = KVM_S390_RESET_SUBSYSTEM | KVM_S390_RESET_IPL |
+				KVM_S390_RESET_CPU_INIT;
+	if (subcode == IPL_RESET_CLEAR)
+		run->s390_reset_flags |= KVM_S390_RESET_CLEAR;
 	return EXIT_TO_USER;
 }
 
 /*
- * A notification of virtio-ccw: R2 has the subchannel, R3 the queue. An ioeventfd of that address takes it; R2 is then
- * 0, the cookie, of which we have no use.
+ * A notification of virtio-ccw: R2 has the subchannel, R3 the queue. An ioeventfd of that address
+ * takes it; R2 is then 0, the cookie, of which we have no use.
  */
 static int diag_virtio(struct s390_vcpu *v)
 {

@@ -2,8 +2,9 @@
 /*
  * The processor that a guest is shown: which of the host's facilities we can give on.
  *
- * A facility may be given to a guest if SIE interprets its instructions without our help, or we have what they need of
- * us. The numbers are those of STORE FACILITY LIST (PoP 4, facility indications).
+ * A facility may be given to a guest if SIE interprets its instructions without our help, or we
+ * have what they need of us. The numbers are those of STORE FACILITY LIST (PoP 4, facility
+ * indications).
  */
 #include <asm/cpu.h>
 #include <asm/facility.h>
@@ -55,7 +56,10 @@ void s390_facilities_init(void)
 	}
 }
 
-/* A new VM has all that there is. The list in its page is 2 KB, as much as the state description's reader takes. */
+/*
+ * A new VM has all that there is. The list in its page is 2 KB, as much as the state description's
+ * reader takes.
+ */
 void s390_facilities_default(struct s390_vm *vm)
 {
 	memcpy(vm->facilities, s390_facility_mask, sizeof(s390_facility_mask));

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest storage as the guest's CPU addresses it: logical address -> (dynamic address translation) -> real address ->
- * (prefixing) -> absolute address, which is the gpa of the slots.
+ * Guest storage as the guest's CPU addresses it: logical address -> (dynamic address translation)
+ * -> real address -> (prefixing) -> absolute address, which is the gpa of the slots.
  *
- * Each exception that the architecture knows on this way is told by its program-interruption code and details, so that
- * the caller can give it to the guest. The order is PoP's: low-address protection, then translation from the top table
- * down, then protection, then addressing. Table entries are read once.
+ * Each exception that the architecture knows on this way is told by its program-interruption code
+ * and details, so that the caller can give it to the guest. The order is PoP's: low-address
+ * protection, then translation from the top table down, then protection, then addressing. Table
+ * entries are read once.
  */
 #include <linux/sched.h>
 #include <asm/lowcore.h>
@@ -13,8 +14,8 @@
 
 #include "s390.h"
 
-#define CR0_EDAT	(1ULL << 23)		/* bit 40: enhanced DAT */
-#define CR0_LOW_PROT	(1ULL << 28)		/* bit 35: low-address protection */
+#define CR0_EDAT	BIT_ULL(23)		/* bit 40: enhanced DAT */
+#define CR0_LOW_PROT	BIT_ULL(28)		/* bit 35: low-address protection */
 
 /* Address-space-control element and table entries (PoP 3, dynamic address translation). */
 #define ASCE_ORIGIN	(~0xfffULL)
@@ -57,7 +58,9 @@ gpa_t s390_real_to_abs(const struct s390_vcpu *v, gpa_t real)
 	return real;
 }
 
-/* An access to real or absolute storage that the host made for the guest: what its failure means. */
+/*
+ * An access to real or absolute storage that the host made for the guest: what its failure means.
+ */
 static int outcome(int r)
 {
 	return r == -ENOENT ? PGM_ADDRESSING : r;
@@ -78,13 +81,14 @@ struct walk {
 	struct s390_vcpu	*v;
 	u64			addr;
 	u64			asce;
-	u8			asce_id;	/* as in a TEID: 0 primary, 1 access register, 2 secondary, 3 home */
+	/* as in a TEID: 0 primary, 1 access register, 2 secondary, 3 home */
+	u8			asce_id;
 	bool			protected;	/* by any entry on the way */
 };
 
 /*
- * Access registers: 0 and 1 name the primary and the secondary space, the rest go through the access lists, which we do
- * not walk.
+ * Access registers: 0 and 1 name the primary and the secondary space, the rest go through the
+ * access lists, which we do not walk.
  */
 static int ar_space(struct s390_vcpu *v, u8 ar, struct walk *w)
 {
@@ -107,7 +111,10 @@ static int choose_space(const struct s390_access *a, struct walk *w)
 
 	if (a->asce & ACCESS_TEID)
 		mode = (u64)(a->asce & 3) << 46;
-	/* instructions come from the primary space, but in home mode from there (PoP 3, translation modes) */
+	/*
+	 * instructions come from the primary space, but in home mode from there (PoP 3, translation
+	 * modes)
+	 */
 	else if (a->fetch && mode != PSW_ASC_HOME)
 		mode = PSW_ASC_PRIMARY;
 	w->asce_id = mode >> 46;
@@ -176,8 +183,8 @@ static bool in_table(u64 index, unsigned int first, unsigned int last)
 }
 
 /*
- * From the table of @level at @origin down. The last two bits of an ASCE or region entry are the next table's length,
- * bits 56 and 57 its offset.
+ * From the table of @level at @origin down. The last two bits of an ASCE or region entry are the
+ * next table's length, bits 56 and 57 its offset.
  */
 static int walk_tables(struct walk *w, unsigned int level, gpa_t *real)
 {
@@ -186,7 +193,8 @@ static int walk_tables(struct walk *w, unsigned int level, gpa_t *real)
 	int r;
 
 	for (;; level--) {
-		shift = 9 + 11 * level;		/* a segment is 1 MB, each region 2048 of the next */
+		/* a segment is 1 MB, each region 2048 of the next */
+		shift = 9 + 11 * level;
 		index = (w->addr >> shift) & 0x7ff;
 		if (!in_table(index, first, last))
 			return invalid_at(level);
@@ -228,19 +236,24 @@ static int walk(struct walk *w, gpa_t *real)
 }
 
 /* What the guest is told with @code; PoP 6. */
-static int fail(const struct s390_access *a, const struct walk *w, int code, struct kvm_s390_pgm_info *pgm)
+static int fail(const struct s390_access *a, const struct walk *w, int code,
+		struct kvm_s390_pgm_info *pgm)
 {
 	*pgm = (struct kvm_s390_pgm_info){ .code = code };
 	if (code <= 0 || code == PGM_ADDRESSING || code == PGM_TRANSLATION)
 		return code;
-	pgm->trans_exc_code = (w->addr & PAGE_MASK) | (a->write ? TEID_STORE : TEID_FETCH) | w->asce_id;
+	pgm->trans_exc_code = (w->addr & PAGE_MASK) | w->asce_id;
+	pgm->trans_exc_code |= a->write ? TEID_STORE : TEID_FETCH;
 	if (code == PGM_PROTECTION && w->protected)
 		pgm->trans_exc_code |= TEID_PROT_DAT;
 	pgm->exc_access_id = w->asce_id == 1 ? a->ar : 0;
 	return code;
 }
 
-/* Bytes 0-511 and 4096-4607 may not be stored to, if the guest says so and the space is no private one (PoP 3). */
+/*
+ * Bytes 0-511 and 4096-4607 may not be stored to, if the guest says so and the space is no private
+ * one (PoP 3).
+ */
 static bool low_protected(const struct walk *w, bool dat)
 {
 	if (!(w->v->sie->cr[0] & CR0_LOW_PROT) || (dat && w->asce & ASCE_PRIVATE))
@@ -255,10 +268,11 @@ static bool low_protected(const struct walk *w, bool dat)
  * @abs: filled in with 0
  * @pgm: filled in with a code
  *
- * Context: kvm->srcu held; sleeps; in KVM_RUN or not.
- * Return: 0, a program-interruption code, -EFAULT, -EOPNOTSUPP for a space that only an access list names.
+ * Context: kvm->srcu held; sleeps; in KVM_RUN or not. Return: 0, a program-interruption code,
+ * -EFAULT, -EOPNOTSUPP for a space that only an access list names.
  */
-int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs, struct kvm_s390_pgm_info *pgm)
+int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs,
+		   struct kvm_s390_pgm_info *pgm)
 {
 	struct walk w = { .v = v, .addr = s390_wrap(v, a->addr) };
 	bool dat = v->sie->psw.mask & PSW_MASK_DAT;
@@ -331,7 +345,8 @@ int s390_check_access(struct s390_vcpu *v, const struct s390_access *a, unsigned
  *
  * Context and return: as s390_translate().
  */
-int s390_guest_access(struct s390_vcpu *v, const struct s390_access *a, void *buf, unsigned long len,
+int s390_guest_access(struct s390_vcpu *v, const struct s390_access *a, void *buf,
+		      unsigned long len,
 		      struct kvm_s390_pgm_info *pgm)
 {
 	int r = a->write ? s390_check_access(v, a, len, pgm) : 0;

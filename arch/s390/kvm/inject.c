@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How interrupts become pending: from the VMM (KVM_S390_INTERRUPT, KVM_S390_IRQ, the state ioctls) and from SIGP.
+ * How interrupts become pending: from the VMM (KVM_S390_INTERRUPT, KVM_S390_IRQ, the state ioctls)
+ * and from SIGP.
  *
- * An interrupt is local, for one CPU, or floating, for the first CPU that lets it in. Local ones are bits and a few
- * words in the CPU; of the floating ones, the service signal and a machine check are single, I/O interrupts queue by
- * subclass, up to KVM_S390_MAX_FLOAT_IRQS of them.
+ * An interrupt is local, for one CPU, or floating, for the first CPU that lets it in. Local ones
+ * are bits and a few words in the CPU; of the floating ones, the service signal and a machine check
+ * are single, I/O interrupts queue by subclass, up to KVM_S390_MAX_FLOAT_IRQS of them.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "s390.h"
 
-/* Service signal: bit 31 (and 30) say that events wait, the rest is the address of a control block. */
+/*
+ * Service signal: bit 31 (and 30) say that events wait, the rest is the address of a control block.
+ */
 #define SERVICE_EVENTS	0x3
 #define SERVICE_SCCB	0xfffffff8
 
@@ -26,7 +29,10 @@ static bool cpu_exists(struct s390_vcpu *v, unsigned int id)
 	return id < S390_MAX_VCPUS && kvm_vcpu_by_id(v->vcpu.kvm, id);
 }
 
-/* The functions below: irq.lock held. Return 1 when nothing has become pending, and no more is to be done. */
+/*
+ * The functions below: irq.lock held. Return 1 when nothing has become pending, and no more is to
+ * be done.
+ */
 
 static int add_pgm(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
 {
@@ -127,7 +133,8 @@ static const struct {
  * @v: the CPU
  * @irq: kind and parameters
  *
- * Context: any thread. Return: 0, -EINVAL a type or parameter that is not of a CPU, -EBUSY (KVM API 4.92).
+ * Context: any thread. Return: 0, -EINVAL a type or parameter that is not of a CPU, -EBUSY (KVM API
+ * 4.92).
  */
 int s390_inject_local(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
 {
@@ -164,7 +171,10 @@ static void notify_float(struct kvm *kvm)
 		notify(to_s390(vcpu));
 }
 
-/* A control block that is announced while another still is, is a mistake of the sender's that is passed over. */
+/*
+ * A control block that is announced while another still is, is a mistake of the sender's that is
+ * passed over.
+ */
 static void add_service(struct s390_vm *vm, u32 parm)
 {
 	if (vm->irq.service_parm & SERVICE_SCCB)
@@ -239,7 +249,16 @@ int s390_inject_float(struct kvm *kvm, const struct kvm_s390_irq *irq)
 	return r;
 }
 
-/* Take the oldest of the most important subclass in @isc_mask; @schid: only of this subchannel, if not 0. */
+static bool is_of(const struct s390_io_irq *irq, u32 schid)
+{
+	return !schid ||
+	       schid == ((u32)irq->io.subchannel_id << 16 | irq->io.subchannel_nr);
+}
+
+/*
+ * Take the oldest of the most important subclass in @isc_mask; @schid: only of this subchannel, if
+ * not 0.
+ */
 bool s390_float_io_take(struct s390_vm *vm, u8 isc_mask, u32 schid, struct s390_io_irq *out)
 {
 	struct s390_io_irq *irq, *found = NULL;
@@ -250,7 +269,7 @@ bool s390_float_io_take(struct s390_vm *vm, u8 isc_mask, u32 schid, struct s390_
 		if (!(isc_mask & (0x80 >> isc)))
 			continue;
 		list_for_each_entry(irq, &vm->irq.io[isc], node) {
-			if (schid && schid != ((u32)irq->io.subchannel_id << 16 | irq->io.subchannel_nr))
+			if (!is_of(irq, schid))
 				continue;
 			found = irq;
 			break;
@@ -266,6 +285,43 @@ bool s390_float_io_take(struct s390_vm *vm, u8 isc_mask, u32 schid, struct s390_
 	*out = *found;
 	kfree(found);
 	return true;
+}
+
+/* Add one to a list that has room for @room; counts on when it has not. */
+static void list_add_irq(struct kvm_s390_irq *irqs, unsigned int room, unsigned int *n,
+			 const struct kvm_s390_irq *irq)
+{
+	if (*n < room)
+		irqs[*n] = *irq;
+	++*n;
+}
+
+/* Tell all that wait, without taking any. Return: how many, -ENOMEM more than @room. */
+int s390_float_list(struct s390_vm *vm, struct kvm_s390_irq *irqs, unsigned int room)
+{
+	struct kvm_s390_irq irq;
+	struct s390_io_irq *io;
+	unsigned int isc, n = 0;
+
+	spin_lock(&vm->irq.lock);
+	for (isc = 0; isc < S390_ISCS; isc++) {
+		list_for_each_entry(io, &vm->irq.io[isc], node) {
+			irq = (struct kvm_s390_irq){ .type = io->type, .u.io = io->io };
+			list_add_irq(irqs, room, &n, &irq);
+		}
+	}
+	if (vm->irq.service) {
+		irq = (struct kvm_s390_irq) {
+			.type = KVM_S390_INT_SERVICE, .u.ext.ext_params = vm->irq.service_parm,
+		};
+		list_add_irq(irqs, room, &n, &irq);
+	}
+	if (vm->irq.mchk_pending) {
+		irq = (struct kvm_s390_irq){ .type = KVM_S390_MCHK, .u.mchk = vm->irq.mchk };
+		list_add_irq(irqs, room, &n, &irq);
+	}
+	spin_unlock(&vm->irq.lock);
+	return n > room ? -ENOMEM : n;
 }
 
 void s390_float_clear(struct kvm *kvm)

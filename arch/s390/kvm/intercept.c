@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Why SIE ended: one row an interception code (UAPI asm/sie.h, sie_intercept_code), one function a row.
+ * Why SIE ended: one row an interception code (UAPI asm/sie.h, sie_intercept_code), one function a
+ * row.
  *
- * An interception that is not ours is user space's: KVM_EXIT_S390_SIEIC with the code and the instruction, and the CPU
- * as the machine left it. So is one that cannot be: a validity interception says that the state description is wrong,
- * and entering again would only bring it back.
+ * An interception that is not ours is user space's: KVM_EXIT_S390_SIEIC with the code and the
+ * instruction, and the CPU as the machine left it. So is one that cannot be: a validity
+ * interception says that the state description is wrong, and entering again would only bring it
+ * back.
  */
 #include <linux/sched/signal.h>
 #include <asm/lowcore.h>
@@ -87,7 +89,10 @@ static bool host_protected(struct s390_vcpu *v)
 	return !pfn.writable && !s390_gmap_fault(vm_of(v), abs, true);
 }
 
-/* What the machine would have stored in the prefix area, had the interruption been the guest's at once. */
+/*
+ * What the machine would have stored in the prefix area, had the interruption been the guest's at
+ * once.
+ */
 static void pgm_from_block(const struct s390_vcpu *v, struct kvm_s390_pgm_info *pgm)
 {
 	const struct sie_block *sie = v->sie;
@@ -136,7 +141,10 @@ static int exit_prog(struct s390_vcpu *v)
 	return s390_inject_pgm(v, &pgm);
 }
 
-/* Both: the instruction has been taken back by the machine, and is to be seen with its interruption. */
+/*
+ * Both: the instruction has been taken back by the machine, and is to be seen with its
+ * interruption.
+ */
 static int exit_insn_prog(struct s390_vcpu *v)
 {
 	v->stat.exit_instruction++;
@@ -151,8 +159,9 @@ static int exit_ext_request(struct s390_vcpu *v)
 }
 
 /*
- * A timer's interruption, not yet delivered: it is due still when we look. A new PSW that is enabled again would be
- * interrupted for ever (clock comparator and CPU timer stay due until they are set).
+ * A timer's interruption, not yet delivered: it is due still when we look. A new PSW that is
+ * enabled again would be interrupted for ever (clock comparator and CPU timer stay due until they
+ * are set).
  */
 static int exit_ext(struct s390_vcpu *v)
 {
@@ -174,7 +183,9 @@ static int exit_io_request(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* A wait that nothing can end is user space's to judge; one that something may, is slept through. */
+/*
+ * A wait that nothing can end is user space's to judge; one that something may, is slept through.
+ */
 static int exit_wait(struct s390_vcpu *v)
 {
 	v->stat.exit_wait_state++;
@@ -188,7 +199,8 @@ static int exit_validity(struct s390_vcpu *v)
 	v->stat.exit_validity++;
 	if (kvm_request_test(&v->vcpu, KVM_REQ_PREFIX))
 		return EXIT_RESUME;	/* the prefix pages went as it entered */
-	pr_warn_ratelimited("kvm_s390: CPU %d: validity interception %04x %08x\n", v->vcpu.id, v->sie->ipa,
+	pr_warn_ratelimited("kvm_s390: CPU %d: validity interception %04x %08x\n", v->vcpu.id,
+			    v->sie->ipa,
 			    v->sie->ipb);
 	return s390_exit_sieic(v);
 }
@@ -234,7 +246,10 @@ int s390_handle_exit(struct s390_vcpu *v)
 	return exits[code](v);
 }
 
-/* The stop that somebody asked for: the status if they want it, and user space is told (interception code 28). */
+/*
+ * The stop that somebody asked for: the status if they want it, and user space is told
+ * (interception code 28).
+ */
 int s390_exit_stopped(struct s390_vcpu *v)
 {
 	bool store = v->irq.stop_store;
@@ -255,9 +270,9 @@ int s390_exit_stopped(struct s390_vcpu *v)
 }
 
 /*
- * sie64a returned -EFAULT: the host's fault handler found no segment at thread.gmap_addr, or nothing of the VMM's
- * behind it. The instruction was nullified. Whatever the VMM has nothing behind, the guest has addressed storage that
- * is not there.
+ * sie64a returned -EFAULT: the host's fault handler found no segment at thread.gmap_addr, or
+ * nothing of the VMM's behind it. The instruction was nullified. Whatever the VMM has nothing
+ * behind, the guest has addressed storage that is not there.
  */
 int s390_host_fault(struct s390_vcpu *v)
 {

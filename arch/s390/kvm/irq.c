@@ -2,11 +2,13 @@
 /*
  * Interrupts of a CPU: what is pending, what its masks let in, and how it is delivered.
  *
- * Before each entry every interrupt that is pending and enabled is taken, highest priority first (PoP 6, priority of
- * interruptions): its parameters and the old PSW go into the prefix area, the new PSW comes from there. One row a kind.
- * For what is pending and not enabled, a window is asked of SIE: it leaves when the guest loads the mask in question.
+ * Before each entry every interrupt that is pending and enabled is taken, highest priority first
+ * (PoP 6, priority of interruptions): its parameters and the old PSW go into the prefix area, the
+ * new PSW comes from there. One row a kind. For what is pending and not enabled, a window is asked
+ * of SIE: it leaves when the guest loads the mask in question.
  *
- * Clock comparator and CPU timer need no mark that they are pending: they are, for as long as their value says so.
+ * Clock comparator and CPU timer need no mark that they are pending: they are, for as long as their
+ * value says so.
  */
 #include <asm/lowcore.h>
 
@@ -107,7 +109,8 @@ static void take(struct s390_vcpu *v, enum s390_irq irq)
 
 static int deliver_ext(struct s390_vcpu *v, u16 code, u16 cpu, u32 parm)
 {
-	if (put16(v, LC(ext_int_code), code) || put16(v, LC(ext_cpu_addr), cpu) || put32(v, LC(ext_params), parm))
+	if (put16(v, LC(ext_int_code), code) || put16(v, LC(ext_cpu_addr), cpu) ||
+	    put32(v, LC(ext_params), parm))
 		return -EFAULT;
 	return swap_psw(v, LC(external_old_psw), LC(external_new_psw));
 }
@@ -150,7 +153,8 @@ static unsigned int last_ilc(const struct s390_vcpu *v)
 
 static int put_translation(struct s390_vcpu *v, const struct kvm_s390_pgm_info *pgm)
 {
-	return put64(v, LC(trans_exc_code), pgm->trans_exc_code) ?: put8(v, LC(exc_access_id), pgm->exc_access_id) ?:
+	return put64(v, LC(trans_exc_code), pgm->trans_exc_code) ?: put8(v, LC(exc_access_id),
+									 pgm->exc_access_id) ?:
 	       put8(v, LC(op_access_id), pgm->op_access_id);
 }
 
@@ -171,7 +175,8 @@ static int put_pgm_details(struct s390_vcpu *v, const struct kvm_s390_pgm_info *
 	case 0x08 ... 0x0f:
 		return put32(v, LC(data_exc_code), pgm->data_exc_code);
 	case 0x40:			/* monitor event */
-		return put16(v, LC(mon_class_num), pgm->mon_class_nr) ?: put64(v, LC(monitor_code), pgm->mon_code);
+		return put16(v, LC(mon_class_num), pgm->mon_class_nr) ?: put64(v, LC(monitor_code),
+									       pgm->mon_code);
 	default:
 		return 0;
 	}
@@ -182,7 +187,8 @@ static int put_per(struct s390_vcpu *v, const struct kvm_s390_pgm_info *pgm)
 	if (!(pgm->code & 0x80))
 		return 0;
 	return put8(v, LC(per_code), pgm->per_code) ?: put8(v, LC(per_atmid), pgm->per_atmid) ?:
-	       put64(v, LC(per_address), pgm->per_address) ?: put8(v, LC(per_access_id), pgm->per_access_id);
+	       put64(v, LC(per_address), pgm->per_address) ?: put8(v, LC(per_access_id),
+								   pgm->per_access_id);
 }
 
 /**
@@ -200,8 +206,9 @@ int s390_inject_pgm(struct s390_vcpu *v, const struct kvm_s390_pgm_info *pgm)
 		ilc = pgm->flags & KVM_S390_PGM_FLAGS_ILC_MASK;
 	if (nullifies(pgm->code & 0x7f) && !(pgm->flags & KVM_S390_PGM_FLAGS_NO_REWIND))
 		v->sie->psw.addr = s390_wrap(v, v->sie->psw.addr - ilc);
-	if (put16(v, LC(pgm_ilc), ilc) || put16(v, LC(pgm_code), pgm->code) || put_pgm_details(v, pgm) ||
-	    put_per(v, pgm) || put64(v, LC(pgm_last_break), v->sie->break_addr))
+	if (put16(v, LC(pgm_ilc), ilc) || put16(v, LC(pgm_code), pgm->code) ||
+	    put_pgm_details(v, pgm) || put_per(v, pgm) ||
+	    put64(v, LC(pgm_last_break), v->sie->break_addr))
 		return -EFAULT;
 	return swap_psw(v, LC(program_old_psw), LC(program_new_psw));
 }
@@ -276,7 +283,8 @@ static int mchk_deliver(struct s390_vcpu *v)
 	if (!mchk_take(v, &mchk))
 		return EXIT_RESUME;
 	s390_registers_fetch(v);
-	if (s390_store_status(v, KVM_S390_STORE_STATUS_PREFIXED) || put64(v, LC(mcck_interruption_code), mchk.mcic) ||
+	if (s390_store_status(v, KVM_S390_STORE_STATUS_PREFIXED) ||
+	    put64(v, LC(mcck_interruption_code), mchk.mcic) ||
 	    put32(v, LC(external_damage_code), mchk.ext_damage_code) ||
 	    put64(v, LC(failing_storage_address), mchk.failing_storage_address))
 		return -EFAULT;
@@ -322,7 +330,9 @@ static int ext_call_deliver(struct s390_vcpu *v)
 	return deliver_ext(v, EXT_CALL, from, 0);
 }
 
-/* The comparison is unsigned, unless CR0 says that the clock has a sign (PoP 4, clock comparator). */
+/*
+ * The comparison is unsigned, unless CR0 says that the clock has a sign (PoP 4, clock comparator).
+ */
 bool s390_clock_comp_due(const struct s390_vcpu *v)
 {
 	u64 now = s390_guest_tod(v);
@@ -341,7 +351,8 @@ bool s390_cpu_timer_due(const struct s390_vcpu *v)
 
 static bool clock_comp_ready(struct s390_vcpu *v)
 {
-	return ext_open(v, CR0_CLOCK_COMP) && (is_pending(v, IRQ_CLOCK_COMP) || s390_clock_comp_due(v));
+	return ext_open(v, CR0_CLOCK_COMP) &&
+	       (is_pending(v, IRQ_CLOCK_COMP) || s390_clock_comp_due(v));
 }
 
 static int clock_comp_deliver(struct s390_vcpu *v)
@@ -352,7 +363,8 @@ static int clock_comp_deliver(struct s390_vcpu *v)
 
 static bool cpu_timer_ready(struct s390_vcpu *v)
 {
-	return ext_open(v, CR0_CPU_TIMER) && (is_pending(v, IRQ_CPU_TIMER) || s390_cpu_timer_due(v));
+	return ext_open(v, CR0_CPU_TIMER) && (is_pending(v,
+							 IRQ_CPU_TIMER) || s390_cpu_timer_due(v));
 }
 
 static int cpu_timer_deliver(struct s390_vcpu *v)
@@ -361,7 +373,10 @@ static int cpu_timer_deliver(struct s390_vcpu *v)
 	return deliver_ext(v, EXT_CPU_TIMER, 0, 0);
 }
 
-/* SIE has recognized a timer's interruption, at a time that our own reading of the clock need not have reached. */
+/*
+ * SIE has recognized a timer's interruption, at a time that our own reading of the clock need not
+ * have reached.
+ */
 int s390_ext_timer(struct s390_vcpu *v, u16 code)
 {
 	return code == EXT_CLOCK_COMP ? clock_comp_deliver(v) : cpu_timer_deliver(v);
@@ -409,7 +424,8 @@ static bool io_waits(struct s390_vm *vm, u8 mask)
 
 static bool io_ready(struct s390_vcpu *v)
 {
-	return psw_has(v, PSW_MASK_IO) && READ_ONCE(vm_of(v)->irq.n_io) && io_waits(vm_of(v), isc_mask(v));
+	return psw_has(v, PSW_MASK_IO) && READ_ONCE(vm_of(v)->irq.n_io) && io_waits(vm_of(v),
+										    isc_mask(v));
 }
 
 static int io_deliver(struct s390_vcpu *v)
@@ -418,8 +434,10 @@ static int io_deliver(struct s390_vcpu *v)
 
 	if (!s390_float_io_take(vm_of(v), isc_mask(v), 0, &irq))
 		return EXIT_RESUME;
-	if (put16(v, LC(subchannel_id), irq.io.subchannel_id) || put16(v, LC(subchannel_nr), irq.io.subchannel_nr) ||
-	    put32(v, LC(io_int_parm), irq.io.io_int_parm) || put32(v, LC(io_int_word), irq.io.io_int_word))
+	if (put16(v, LC(subchannel_id), irq.io.subchannel_id) || put16(v, LC(subchannel_nr),
+								       irq.io.subchannel_nr) ||
+	    put32(v, LC(io_int_parm), irq.io.io_int_parm) || put32(v, LC(io_int_word),
+								   irq.io.io_int_word))
 		return -EFAULT;
 	return swap_psw(v, LC(io_old_psw), LC(io_new_psw));
 }
@@ -483,8 +501,8 @@ bool s390_irq_deliverable(struct s390_vcpu *v)
  * s390_deliver - everything that is pending and enabled
  * @v: the CPU, about to be entered
  *
- * One round through the kinds: what a new PSW enables again (a clock comparator that is still due) is for the next,
- * between which the thread looks at its signals.
+ * One round through the kinds: what a new PSW enables again (a clock comparator that is still due)
+ * is for the next, between which the thread looks at its signals.
  *
  * Context: kvm->srcu held; sleeps. Return: EXIT_RESUME, -EFAULT no prefix area.
  */
@@ -519,9 +537,10 @@ void s390_stop_taken(struct s390_vcpu *v)
 
 static bool ext_pending(struct s390_vcpu *v)
 {
-	return READ_ONCE(vm_of(v)->irq.service) ||
-	       READ_ONCE(v->irq.pending) & (BIT(IRQ_EMERGENCY) | BIT(IRQ_EXT_CALL) | BIT(IRQ_CLOCK_COMP) |
-					    BIT(IRQ_CPU_TIMER));
+	const unsigned long external = BIT(IRQ_EMERGENCY) | BIT(IRQ_EXT_CALL) |
+				       BIT(IRQ_CLOCK_COMP) | BIT(IRQ_CPU_TIMER);
+
+	return READ_ONCE(vm_of(v)->irq.service) || READ_ONCE(v->irq.pending) & external;
 }
 
 static bool mchk_pending(struct s390_vcpu *v)
@@ -530,8 +549,9 @@ static bool mchk_pending(struct s390_vcpu *v)
 }
 
 /*
- * Ask SIE to leave when the guest enables what is pending: at first the PSW's mask, and once that is open, loads of the
- * control register that holds the subclasses. Context: what is deliverable has been delivered.
+ * Ask SIE to leave when the guest enables what is pending: at first the PSW's mask, and once that
+ * is open, loads of the control register that holds the subclasses. Context: what is deliverable
+ * has been delivered.
  */
 void s390_irq_windows(struct s390_vcpu *v)
 {

@@ -125,7 +125,8 @@ static unsigned int sske_m3(struct s390_vcpu *v)
 static struct key_op key_to_set(u64 key, bool nq, bool mr, bool mc)
 {
 	return (struct key_op) {
-		.fn = op_set, .key = key & KEY_BITS, .quiesce_not = nq, .if_ref = mr, .if_change = mc,
+		.fn = op_set, .key = key & KEY_BITS, .quiesce_not = nq, .if_ref = mr,
+		.if_change = mc,
 	};
 }
 

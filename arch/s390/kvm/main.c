@@ -2,13 +2,14 @@
 /*
  * The module of s390: is there SIE, and the table by which the core asks us.
  *
- * Whether the machine interprets guests is in what its service processor says of each CPU (SIEF2). Nothing has to be
- * turned on.
+ * Whether the machine interprets guests is in what its service processor says of each CPU (SIEF2).
+ * Nothing has to be turned on.
  */
 #include <linux/module.h>
 #include <asm/asm-offsets.h>
 #include <asm/sclp.h>
 
+#include <kvm/device.h>
 #include "s390.h"
 
 MODULE_AUTHOR("The authors of this KVM");
@@ -30,7 +31,8 @@ static void cpu_disable(void)
 
 static bool never_young(struct kvm *kvm, const struct kvm_gfn_range *range)
 {
-	return false;	/* a guest's pages are entered in the VMM's own tables, whose marks the host reads itself */
+	/* a guest's pages are entered in the VMM's own tables, whose marks the host reads itself */
+	return false;
 }
 
 static struct kvm_arch_ops s390_arch = {
@@ -89,15 +91,25 @@ static int __init s390_init(void)
 	s390_arch.vcpu_ioctls = s390_vcpu_ioctls;
 	s390_arch.vcpu_stats = s390_vcpu_stats;
 	s390_arch.caps = s390_caps;
+	r = kvm_device_class_register(&s390_flic_class, KVM_DEV_TYPE_FLIC);
+	if (r)
+		goto no_flic;
 	r = kvm_register_arch(&s390_arch);
 	if (r)
-		s390_memory_exit();
+		goto no_arch;
+	return 0;
+
+no_arch:
+	kvm_device_class_unregister(KVM_DEV_TYPE_FLIC);
+no_flic:
+	s390_memory_exit();
 	return r;
 }
 
 static void __exit s390_exit(void)
 {
 	kvm_unregister_arch();
+	kvm_device_class_unregister(KVM_DEV_TYPE_FLIC);
 	s390_memory_exit();
 }
 

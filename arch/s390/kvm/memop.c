@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM_S390_MEM_OP: the VMM reads and writes guest storage by the guest's own addresses (KVM API 4.89).
+ * KVM_S390_MEM_OP: the VMM reads and writes guest storage by the guest's own addresses (KVM API
+ * 4.89).
  *
- * Of a vCPU: logical addresses, with the exceptions that the guest's instruction would have had, told as a positive
- * result or also given to the guest. Access by storage keys is not offered, and KVM_CAP_S390_MEM_OP_EXTENSION is 0.
+ * Of a vCPU: logical addresses, with the exceptions that the guest's instruction would have had,
+ * told as a positive result or also given to the guest. Access by storage keys is not offered, and
+ * KVM_CAP_S390_MEM_OP_EXTENSION is 0.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -22,7 +24,8 @@ static int check(const struct kvm_s390_mem_op *op)
 	return op->size > S390_MEM_OP_MAX ? -E2BIG : 0;
 }
 
-static long transfer(struct s390_vcpu *v, const struct kvm_s390_mem_op *op, const struct s390_access *a,
+static long transfer(struct s390_vcpu *v, const struct kvm_s390_mem_op *op,
+		     const struct s390_access *a,
 		     struct kvm_s390_pgm_info *pgm)
 {
 	void __user *user = u64_to_user_ptr(op->buf);

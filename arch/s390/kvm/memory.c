@@ -2,15 +2,18 @@
 /*
  * The guest's address space: the host's gmap (arch/s390/mm/gmap.c), filled from the slots.
  *
- * A gmap has tables of its own down to the segment, and from there on shares the page tables of the VMM: a page that
- * is mapped in the VMM is mapped in the guest, and one that goes is gone in both by the same invalidation. So there is
- * nothing to unmap by notifier and nothing to age. What is entered is segments of 1 MB (gmap_map_segment), whence the
- * alignment of slots; the tables themselves are filled by faults. A fault of the guest's is handled by the host's own
- * fault handler before SIE is even left, unless no segment is entered there or the VMM has nothing behind it.
+ * A gmap has tables of its own down to the segment, and from there on shares the page tables of the
+ * VMM: a page that is mapped in the VMM is mapped in the guest, and one that goes is gone in both
+ * by the same invalidation. So there is nothing to unmap by notifier and nothing to age. What is
+ * entered is segments of 1 MB (gmap_map_segment), whence the alignment of slots; the tables
+ * themselves are filled by faults. A fault of the guest's is handled by the host's own fault
+ * handler before SIE is even left, unless no segment is entered there or the VMM has nothing behind
+ * it.
  *
- * The two pages of each CPU's prefix are different: SIE looks them up at the entry and keeps what it found. They are
- * brought in before the entry (s390_prefix_map), which leaves a mark at their entries, and before one with a mark
- * changes the host calls prefix_notify(): it gets the CPU out of SIE and asks for them to be brought in again.
+ * The two pages of each CPU's prefix are different: SIE looks them up at the entry and keeps what
+ * it found. They are brought in before the entry (s390_prefix_map), which leaves a mark at their
+ * entries, and before one with a mark changes the host calls prefix_notify(): it gets the CPU out
+ * of SIE and asks for them to be brought in again.
  */
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -21,7 +24,8 @@
 #define SEGMENT_PAGES	(PMD_SIZE / PAGE_SIZE)
 
 /*
- * Context: page-table locks held, the invalidation comes next. The CPU must be out of SIE when we return.
+ * Context: page-table locks held, the invalidation comes next. The CPU must be out of SIE when we
+ * return.
  */
 static void prefix_notify(struct gmap *gmap, unsigned long start, unsigned long end)
 {
@@ -55,10 +59,14 @@ void s390_memory_exit(void)
 	gmap_unregister_pte_notifier(&notifier);
 }
 
-/* A fresh, empty address space for addresses below @limit. Context: no slot and no vCPU, kvm->lock or a new VM. */
+/*
+ * A fresh, empty address space for addresses below @limit. Context: no slot and no vCPU, kvm->lock
+ * or a new VM.
+ */
 int s390_gmap_create(struct s390_vm *vm, u64 limit)
 {
-	struct gmap *gmap = gmap_create(vm->kvm.mm, limit == KVM_S390_NO_MEM_LIMIT ? TASK_SIZE_MAX - 1 : limit - 1);
+	u64 last = min_t(u64, limit, TASK_SIZE_MAX) - 1;
+	struct gmap *gmap = gmap_create(vm->kvm.mm, last);
 
 	if (!gmap)
 		return -ENOMEM;
@@ -70,7 +78,10 @@ int s390_gmap_create(struct s390_vm *vm, u64 limit)
 	return 0;
 }
 
-/* Another limit. Context: kvm->lock and slots_lock held, no vCPU. The slots that there are move over. */
+/*
+ * Another limit. Context: kvm->lock and slots_lock held, no vCPU. The slots that there are move
+ * over.
+ */
 int s390_limit_change(struct s390_vm *vm, u64 limit)
 {
 	if (kvm_slots_count(kvm_slots(&vm->kvm, 0)))
@@ -84,7 +95,10 @@ int s390_prefix_map(struct s390_vcpu *v)
 	return gmap_mprotect_notify(vm_of(v)->gmap, s390_prefix(v), 2 * PAGE_SIZE, PROT_WRITE);
 }
 
-/* Make the page of @gpa be there in the guest. Context: sleeps. Return: 0, -EFAULT the VMM has nothing there, -ENOMEM. */
+/*
+ * Make the page of @gpa be there in the guest. Context: sleeps. Return: 0, -EFAULT the VMM has
+ * nothing there, -ENOMEM.
+ */
 int s390_gmap_fault(struct s390_vm *vm, gpa_t gpa, bool write)
 {
 	return gmap_fault(vm->gmap, gpa, write ? FAULT_FLAG_WRITE : 0);
@@ -102,7 +116,8 @@ static unsigned long slot_bytes(const struct kvm_slot *slot)
 
 static int map_slot(struct kvm *kvm, const struct kvm_slot *slot)
 {
-	return gmap_map_segment(to_s390_vm(kvm)->gmap, slot->hva, slot_start(slot), slot_bytes(slot));
+	return gmap_map_segment(to_s390_vm(kvm)->gmap, slot->hva, slot_start(slot),
+				slot_bytes(slot));
 }
 
 static void unmap_slot(struct kvm *kvm, const struct kvm_slot *slot)
@@ -111,10 +126,11 @@ static void unmap_slot(struct kvm *kvm, const struct kvm_slot *slot)
 }
 
 /*
- * The last step that can fail, so a new slot may be mapped here: nobody else has its addresses. One that moves is
- * mapped when it has left its old place, which may overlap the new.
+ * The last step that can fail, so a new slot may be mapped here: nobody else has its addresses. One
+ * that moves is mapped when it has left its old place, which may overlap the new.
  */
-int s390_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_slot *new, enum kvm_slot_change change)
+int s390_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_slot *new,
+		      enum kvm_slot_change change)
 {
 	if (change == SLOT_DELETE || change == SLOT_FLAGS)
 		return 0;
@@ -152,7 +168,8 @@ bool s390_unmap(struct kvm *kvm, const struct kvm_gfn_range *range)
 }
 
 /* Reading the marks has cleared them and write-protected the pages: there is nothing left to do. */
-void s390_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base, unsigned long mask)
+void s390_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base,
+			unsigned long mask)
 {
 }
 
@@ -161,7 +178,8 @@ static void sync_segment(struct kvm *kvm, const struct kvm_slot *slot, gfn_t gfn
 	DECLARE_BITMAP(dirty, SEGMENT_PAGES) = { };
 	unsigned int i;
 
-	gmap_sync_dirty_log_pmd(to_s390_vm(kvm)->gmap, dirty, gfn_to_gpa(gfn), kvm_slot_hva(slot, gfn));
+	gmap_sync_dirty_log_pmd(to_s390_vm(kvm)->gmap, dirty, gfn_to_gpa(gfn), kvm_slot_hva(slot,
+											    gfn));
 	for_each_set_bit(i, dirty, SEGMENT_PAGES)
 		kvm_mark_dirty(kvm, slot, gfn + i);
 }

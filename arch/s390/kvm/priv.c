@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Privileged instructions that SIE does not do: one row an opcode, one function an instruction (PoP 10).
+ * Privileged instructions that SIE does not do: one row an opcode, one function an instruction (PoP
+ * 10).
  *
- * They come with the instruction in ipa and ipb and the PSW behind it. In the problem state they are privileged-operation
- * exceptions. What has no row, and what a function calls EXIT_NOT_OURS, is user space's.
+ * They come with the instruction in ipa and ipb and the PSW behind it. In the problem state they
+ * are privileged-operation exceptions. What has no row, and what a function calls EXIT_NOT_OURS, is
+ * user space's.
  */
 #include <linux/minmax.h>
 #include <linux/seq_file.h>
@@ -132,7 +134,10 @@ static unsigned int facility_words(const struct s390_vm *vm)
 	return n;
 }
 
-/* Any state may ask (PoP 7). R0 has the number of doublewords less one, and gets how many there are, less one. */
+/*
+ * Any state may ask (PoP 7). R0 has the number of doublewords less one, and gets how many there
+ * are, less one.
+ */
 static int insn_stfle(struct s390_vcpu *v)
 {
 	unsigned int n = facility_words(vm_of(v)), room = (v->gprs[0] & 0xff) + 1;
@@ -154,8 +159,8 @@ static int insn_stfle(struct s390_vcpu *v)
 }
 
 /*
- * STSI (PoP 10). Levels 1 and 2 are the machine's own; what stands at level 3, the VMs, is ours: one more above those
- * that the host itself is in.
+ * STSI (PoP 10). Levels 1 and 2 are the machine's own; what stands at level 3, the VMs, is ours:
+ * one more above those that the host itself is in.
  */
 static void stsi_322(struct s390_vcpu *v, struct sysinfo_3_2_2 *info)
 {
@@ -170,11 +175,15 @@ static void stsi_322(struct s390_vcpu *v, struct sysinfo_3_2_2 *info)
 	info->vm[0].cpus_total = kvm_online_vcpus(v->vcpu.kvm);
 	info->vm[0].cpus_configured = info->vm[0].cpus_total;
 	info->vm[0].caf = 1000;
-	memcpy(info->vm[0].name, "\xd2\xe5\xd4\xc7\xa4\x85\xa2\xa3", 8);		/* KVMguest */
-	memcpy(info->vm[0].cpi, "\xd2\xe5\xd4\x61\xd3\x89\x95\xa4\xa7\x40\x40\x40\x40\x40\x40\x40", 16);	/* KVM/Linux */
+	/* KVMguest */
+	memcpy(info->vm[0].name, "\xd2\xe5\xd4\xc7\xa4\x85\xa2\xa3", 8);
+	/* KVM/Linux */
+	memcpy(info->vm[0].cpi, "\xd2\xe5\xd4\x61\xd3\x89\x95\xa4\xa7\x40\x40\x40\x40\x40\x40\x40",
+	       16);
 }
 
-static void stsi_to_user(struct s390_vcpu *v, u64 addr, u8 ar, unsigned int fc, unsigned int sel1, unsigned int sel2)
+static void stsi_to_user(struct s390_vcpu *v, u64 addr, u8 ar, unsigned int fc, unsigned int sel1,
+			 unsigned int sel2)
 {
 	struct kvm_run *run = v->vcpu.run;
 
@@ -187,7 +196,8 @@ static void stsi_to_user(struct s390_vcpu *v, u64 addr, u8 ar, unsigned int fc, 
 }
 
 /* Fill in the block of a function code and its selectors. Return: false when there is no such. */
-static bool stsi_fill(struct s390_vcpu *v, unsigned int fc, unsigned int sel1, unsigned int sel2, void *block)
+static bool stsi_fill(struct s390_vcpu *v, unsigned int fc, unsigned int sel1, unsigned int sel2,
+		      void *block)
 {
 	if (fc == 3) {
 		if (sel1 != 2 || sel2 != 2)
@@ -230,7 +240,8 @@ static int stsi_store(struct s390_vcpu *v, unsigned int fc, unsigned int sel1, u
 
 static int insn_stsi(struct s390_vcpu *v)
 {
-	unsigned int fc = (v->gprs[0] >> 28) & 0xf, sel1 = v->gprs[0] & 0xff, sel2 = v->gprs[1] & 0xffff;
+	unsigned int fc = (v->gprs[0] >> 28) & 0xf, sel1 = v->gprs[0] & 0xff,
+	sel2 = v->gprs[1] & 0xffff;
 
 	if (fc > 3) {
 		set_cc(v, 3);
@@ -248,7 +259,8 @@ static int insn_stsi(struct s390_vcpu *v)
 }
 
 /*
- * TEST PROTECTION without keys: 0 fetch and store are allowed, 1 fetch only, 2 neither, 3 no translation.
+ * TEST PROTECTION without keys: 0 fetch and store are allowed, 1 fetch only, 2 neither, 3 no
+ * translation.
  */
 static int insn_tprot(struct s390_vcpu *v)
 {
@@ -290,8 +302,8 @@ static int insn_tb(struct s390_vcpu *v)
 }
 
 /*
- * Control registers, loaded and stored by us only while a window is open on one of them. Registers from R1 to R3, and
- * on from 0 after 15.
+ * Control registers, loaded and stored by us only while a window is open on one of them. Registers
+ * from R1 to R3, and on from 0 after 15.
  */
 static int access_crs(struct s390_vcpu *v, u64 addr, u8 ar, unsigned int size, bool store)
 {
@@ -313,7 +325,8 @@ static int access_crs(struct s390_vcpu *v, u64 addr, u8 ar, unsigned int size, b
 		return r > 0 ? s390_inject_pgm(v, &pgm) : r;
 	for (i = 0; !store && i < n; i++) {
 		cr = &v->sie->cr[(first + i) & 0xf];
-		memcpy((u8 *)cr + 8 - size, image + i * size, size);	/* the right half, of a 32-bit load */
+		/* the right half, of a 32-bit load */
+		memcpy((u8 *)cr + 8 - size, image + i * size, size);
 	}
 	return EXIT_RESUME;
 }
@@ -350,7 +363,9 @@ static int insn_stctg(struct s390_vcpu *v)
 	return access_crs(v, addr, ar, 8, true);
 }
 
-/* Bits that are zero in every z/Architecture PSW, and addresses that fit their mode (PoP 4, PSW). */
+/*
+ * Bits that are zero in every z/Architecture PSW, and addresses that fit their mode (PoP 4, PSW).
+ */
 #define PSW_ZERO	0xb80800fe7fffffffULL
 
 static bool psw_valid(const struct sie_psw *psw)
@@ -362,7 +377,9 @@ static bool psw_valid(const struct sie_psw *psw)
 	return !(psw->addr & (psw->mask & PSW_MASK_BA ? ~0x7fffffffULL : ~0xffffffULL));
 }
 
-/* A PSW that cannot be is loaded all the same, and is an exception then (PoP 6, early recognition). */
+/*
+ * A PSW that cannot be is loaded all the same, and is an exception then (PoP 6, early recognition).
+ */
 static int load_psw(struct s390_vcpu *v, const struct sie_psw *psw)
 {
 	const struct kvm_s390_pgm_info pgm = {
@@ -407,7 +424,10 @@ static int insn_retry(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* The channel subsystem is user space's. Without one there are no channels, which is condition code 3. */
+/*
+ * The channel subsystem is user space's. Without one there are no channels, which is condition code
+ * 3.
+ */
 static int insn_io(struct s390_vcpu *v)
 {
 	if (READ_ONCE(vm_of(v)->css_support))
@@ -416,7 +436,10 @@ static int insn_io(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* TEST PENDING INTERRUPTION: take one that is enabled, and tell it in storage instead of interrupting. */
+/*
+ * TEST PENDING INTERRUPTION: take one that is enabled, and tell it in storage instead of
+ * interrupting.
+ */
 static int insn_tpi(struct s390_vcpu *v)
 {
 	struct s390_access a = { .write = true };
@@ -432,7 +455,8 @@ static int insn_tpi(struct s390_vcpu *v)
 		set_cc(v, 0);
 		return EXIT_RESUME;
 	}
-	code[0] = (u64)irq.io.subchannel_id << 48 | (u64)irq.io.subchannel_nr << 32 | irq.io.io_int_parm;
+	code[0] = (u64)irq.io.subchannel_id << 48 | (u64)irq.io.subchannel_nr << 32 |
+		  irq.io.io_int_parm;
 	code[1] = (u64)irq.io.io_int_word << 32;
 	if (a.addr) {
 		r = s390_guest_access(v, &a, code, 8, &pgm);
@@ -447,7 +471,10 @@ static int insn_tpi(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* TEST SUBCHANNEL: an interrupt of this subchannel that waits is told to user space with it (KVM API 6.4). */
+/*
+ * TEST SUBCHANNEL: an interrupt of this subchannel that waits is told to user space with it (KVM
+ * API 6.4).
+ */
 static int insn_tsch(struct s390_vcpu *v)
 {
 	struct kvm_run *run = v->vcpu.run;
@@ -457,7 +484,8 @@ static int insn_tsch(struct s390_vcpu *v)
 		return insn_io(v);
 	run->exit_reason = KVM_EXIT_S390_TSCH;
 	run->s390_tsch.dequeued = (u32)v->gprs[1] &&
-				  s390_float_io_take(vm_of(v), v->sie->cr[6] >> 24, v->gprs[1], &irq);
+				  s390_float_io_take(vm_of(v), v->sie->cr[6] >> 24, v->gprs[1],
+						     &irq);
 	run->s390_tsch.subchannel_id = irq.io.subchannel_id;
 	run->s390_tsch.subchannel_nr = irq.io.subchannel_nr;
 	run->s390_tsch.io_int_parm = irq.io.io_int_parm;
@@ -484,8 +512,9 @@ static int insn_epsw(struct s390_vcpu *v)
 }
 
 /*
- * PERFORM TIMING FACILITY FUNCTION: a guest cannot steer the clock. It has the function by which it learns that, which
- * stores a mask at the address in R1 (PoP 10); the others are not there, condition code 3.
+ * PERFORM TIMING FACILITY FUNCTION: a guest cannot steer the clock. It has the function by which it
+ * learns that, which stores a mask at the address in R1 (PoP 10); the others are not there,
+ * condition code 3.
  */
 static int insn_ptff(struct s390_vcpu *v)
 {

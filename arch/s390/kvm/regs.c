@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A CPU's registers, as ioctls, as the shared part of kvm_run, as resets leave them, and as status stored in memory.
+ * A CPU's registers, as ioctls, as the shared part of kvm_run, as resets leave them, and as status
+ * stored in memory.
  */
 #include <linux/sched.h>
 #include <linux/uaccess.h>
@@ -20,17 +21,21 @@ u64 s390_guest_tod(const struct s390_vcpu *v)
 }
 
 /*
- * The registers in kvm_run. General, access and floating-point registers are shared without further word: what stands
- * there between two runs is what the CPU has. The others count when their bit in kvm_dirty_regs says so. Each word is
- * read once, and an FPC that would fault when it is loaded counts as 0.
+ * The registers in kvm_run. General, access and floating-point registers are shared without further
+ * word: what stands there between two runs is what the CPU has. The others count when their bit in
+ * kvm_dirty_regs says so. Each word is read once, and an FPC that would fault when it is loaded
+ * counts as 0.
  */
 u64 s390_sync_fields(void)
 {
-	return KVM_SYNC_PREFIX | KVM_SYNC_GPRS | KVM_SYNC_ACRS | KVM_SYNC_CRS | KVM_SYNC_ARCH0 | KVM_SYNC_PFAULT |
-	       (MACHINE_HAS_VX ? KVM_SYNC_VRS : KVM_SYNC_FPRS);
+	return KVM_SYNC_PREFIX | KVM_SYNC_GPRS | KVM_SYNC_ACRS | KVM_SYNC_CRS | KVM_SYNC_ARCH0 |
+	       KVM_SYNC_PFAULT | (MACHINE_HAS_VX ? KVM_SYNC_VRS : KVM_SYNC_FPRS);
 }
 
-/* To find out whether the machine would load it means to load it: nothing may save the register meanwhile. */
+/*
+ * To find out whether the machine would load it means to load it: nothing may save the register
+ * meanwhile.
+ */
 static u32 valid_fpc(u32 fpc)
 {
 	unsigned long flags;
@@ -44,7 +49,8 @@ static u32 valid_fpc(u32 fpc)
 
 static size_t fpregs_size(void)
 {
-	return MACHINE_HAS_VX ? sizeof_field(struct kvm_sync_regs, vrs) : sizeof_field(struct kvm_sync_regs, fprs);
+	return MACHINE_HAS_VX ? sizeof_field(struct kvm_sync_regs,
+					     vrs) : sizeof_field(struct kvm_sync_regs, fprs);
 }
 
 static void take_shared(struct s390_vcpu *v)
@@ -164,8 +170,8 @@ static void clear_reset(struct s390_vcpu *v)
 }
 
 /*
- * After a reset the shared registers are ours again: what the VMM wrote there before counts no more (KVM API 4.122 to
- * 4.124).
+ * After a reset the shared registers are ours again: what the VMM wrote there before counts no more
+ * (KVM API 4.122 to 4.124).
  */
 static long reset_done(struct s390_vcpu *v)
 {
@@ -196,7 +202,10 @@ long s390_clear_reset_ioctl(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 	return reset_done(to_s390(vcpu));
 }
 
-/* Floating-point registers are the left halves of the first 16 vector registers, where there are such. */
+/*
+ * Floating-point registers are the left halves of the first 16 vector registers, where there are
+ * such.
+ */
 static u64 *fpr(struct s390_vcpu *v, unsigned int i)
 {
 	return MACHINE_HAS_VX ? &v->vrs[i][0] : &((u64 *)v->vrs)[i];
@@ -232,12 +241,13 @@ long s390_get_sregs(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 
 long s390_set_sregs(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 {
+	struct kvm_sync_regs *shared = &vcpu->run->s.regs;
 	const struct kvm_sregs *sregs = arg->data;
 
 	memcpy(to_s390(vcpu)->acrs, sregs->acrs, sizeof(sregs->acrs));
 	memcpy(to_s390(vcpu)->sie->cr, sregs->crs, sizeof(sregs->crs));
-	memcpy(vcpu->run->s.regs.acrs, sregs->acrs, sizeof(sregs->acrs));
-	memcpy(vcpu->run->s.regs.crs, sregs->crs, sizeof(sregs->crs));
+	memcpy(shared->acrs, sregs->acrs, sizeof(sregs->acrs));
+	memcpy(shared->crs, sregs->crs, sizeof(sregs->crs));
 	return 0;
 }
 
@@ -325,8 +335,8 @@ long s390_set_one_reg(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 }
 
 /*
- * Status (PoP 4, store status): a save area of 512 bytes whose first byte is at absolute 4608, or that far behind the
- * address given; in the prefix area it is the save area of the lowcore.
+ * Status (PoP 4, store status): a save area of 512 bytes whose first byte is at absolute 4608, or
+ * that far behind the address given; in the prefix area it is the save area of the lowcore.
  */
 #define SAVE_AREA	offsetof(struct lowcore, floating_pt_save_area)
 
@@ -369,8 +379,9 @@ static void status_fill(struct s390_vcpu *v, struct status *s)
 }
 
 /*
- * @at: absolute address, or KVM_S390_STORE_STATUS_NOADDR (the fixed place) or KVM_S390_STORE_STATUS_PREFIXED.
- * Context: kvm->srcu held; the CPU's registers are not in the machine. Return: 0, -EFAULT no memory there.
+ * @at: absolute address, or KVM_S390_STORE_STATUS_NOADDR (the fixed place) or
+ * KVM_S390_STORE_STATUS_PREFIXED. Context: kvm->srcu held; the CPU's registers are not in the
+ * machine. Return: 0, -EFAULT no memory there.
  */
 int s390_store_status(struct s390_vcpu *v, gpa_t at)
 {
@@ -381,7 +392,8 @@ int s390_store_status(struct s390_vcpu *v, gpa_t at)
 	if (at == KVM_S390_STORE_STATUS_NOADDR || at == KVM_S390_STORE_STATUS_PREFIXED) {
 		at = (at == KVM_S390_STORE_STATUS_PREFIXED ? s390_prefix(v) : 0) + SAVE_AREA;
 		/* the architecture's mark is stored too: byte 163 of the prefix area */
-		if (kvm_write_guest(kvm, at - SAVE_AREA + offsetof(struct lowcore, ar_mode_id), &zarch, 1))
+		if (kvm_write_guest(kvm, at - SAVE_AREA + offsetof(struct lowcore, ar_mode_id),
+				    &zarch, 1))
 			return -EFAULT;
 	}
 	status_fill(v, &s);

@@ -2,15 +2,18 @@
 /*
  * The run loop: requests, interrupts, SIE, exit.
  *
- * SIE runs with the host's interrupts on: any of them ends it, is handled where it stands, and returns behind it. So a
- * request that is made between our last look and the instruction is not found by an interrupt, as it would be with
- * interrupts off. Whoever makes one sets SIE_BAR_REQUEST as well (s390_vcpu_bar), which sie64a tests in the stretch of
- * code that interrupts return from to its end; and SIE_FLAG_STOP, which ends SIE by itself. We clear both before we
- * announce VCPU_IN_GUEST and then look at the requests: either we find the request, or its maker finds us in the guest.
+ * SIE runs with the host's interrupts on: any of them ends it, is handled where it stands, and
+ * returns behind it. So a request that is made between our last look and the instruction is not
+ * found by an interrupt, as it would be with interrupts off. Whoever makes one sets SIE_BAR_REQUEST
+ * as well (s390_vcpu_bar), which sie64a tests in the stretch of code that interrupts return from to
+ * its end; and SIE_FLAG_STOP, which ends SIE by itself. We clear both before we announce
+ * VCPU_IN_GUEST and then look at the requests: either we find the request, or its maker finds us in
+ * the guest.
  *
- * The guest's access and floating-point registers are in the machine all through KVM_RUN, those of the thread wait in
- * v->host. The host saves floating-point registers to where current->thread.fpu.regs says and by CIF_FPU remembers
- * that it did; sie64a does not enter before they are loaded again.
+ * The guest's access and floating-point registers are in the machine all through KVM_RUN, those of
+ * the thread wait in v->host. The host saves floating-point registers to where
+ * current->thread.fpu.regs says and by CIF_FPU remembers that it did; sie64a does not enter before
+ * they are loaded again.
  */
 #include <linux/sched.h>
 #include <linux/context_tracking.h>
@@ -31,7 +34,10 @@ void s390_vcpu_bar(struct kvm_vcpu *vcpu)
 	sie_flags_set(sie, SIE_FLAG_STOP);
 }
 
-/* The same, and wait until it is out. Context: any but inside SIE's own stretch; may hold spinlocks. */
+/*
+ * The same, and wait until it is out. Context: any but inside SIE's own stretch; may hold
+ * spinlocks.
+ */
 void s390_vcpu_leave(struct kvm_vcpu *vcpu)
 {
 	struct sie_block *sie = to_s390(vcpu)->sie;
@@ -72,7 +78,10 @@ static int req_nothing(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* The machine keeps no translations of the guest's beyond the host's own invalidations: a flush is to have left. */
+/*
+ * The machine keeps no translations of the guest's beyond the host's own invalidations: a flush is
+ * to have left.
+ */
 static const struct {
 	unsigned int	req;
 	int		(*serve)(struct s390_vcpu *v);
@@ -134,10 +143,14 @@ static int enter(struct s390_vcpu *v)
 	v->sie->icpt_code = SIE_CODE_HOST;
 	current->thread.gmap_int_code = 0;
 	unbar(v->sie);
-	/* pairs with the full barrier between a request and the look at the mode (virt/kvm/request.c) */
+	/*
+	 * pairs with the full barrier between a request and the look at the mode
+	 * (virt/kvm/request.c)
+	 */
 	smp_store_mb(vcpu->mode, VCPU_IN_GUEST);
 	kvm_vcpu_srcu_unlock(vcpu);
-	if (!kvm_request_pending(vcpu) && READ_ONCE(vcpu->mode) == VCPU_IN_GUEST && !kvm_host_work_pending())
+	if (!kvm_request_pending(vcpu) && READ_ONCE(vcpu->mode) == VCPU_IN_GUEST &&
+	    !kvm_host_work_pending())
 		r = sie(v);
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 	smp_wmb();	/* whoever waits for OUTSIDE sees what we did in the guest */

@@ -2,8 +2,9 @@
 /*
  * The objects of this architecture, and what its files say to each other.
  *
- * A guest's CPU state is in its state description (sie.h) and beside it in struct s390_vcpu; its own thread has both,
- * under vcpu->mutex. What others may want of it is in irq, under irq.lock, or a request.
+ * A guest's CPU state is in its state description (sie.h) and beside it in struct s390_vcpu; its
+ * own thread has both, under vcpu->mutex. What others may want of it is in irq, under irq.lock, or
+ * a request.
  */
 #ifndef KVM_S390_S390_H
 #define KVM_S390_S390_H
@@ -15,8 +16,10 @@
 #include "sie.h"
 
 /* Requests of ours. */
-#define KVM_REQ_PREFIX	(KVM_REQ_ARCH + 0)	/* the prefix pages may be gone: bring them in before the entry */
-#define KVM_REQ_CLOCK	((KVM_REQ_ARCH + 1) | KVM_REQ_WAIT | KVM_REQ_NO_WAKE)	/* the VM's TOD clock was set */
+/* the prefix pages may be gone: bring them in before the entry */
+#define KVM_REQ_PREFIX	(KVM_REQ_ARCH + 0)
+/* the VM's TOD clock was set */
+#define KVM_REQ_CLOCK	((KVM_REQ_ARCH + 1) | KVM_REQ_WAIT | KVM_REQ_NO_WAKE)
 #define KVM_REQ_IRQ	(KVM_REQ_ARCH + 3)	/* an interrupt has become pending */
 #define KVM_REQ_STARTED	(KVM_REQ_ARCH + 2)	/* vcpu->stopped has changed */
 
@@ -38,7 +41,8 @@ enum s390_irq {
 /* Pending interrupts of one CPU. */
 struct s390_local_irqs {
 	spinlock_t		lock;		/* guards the rest; taken with irqs on */
-	unsigned long		pending;	/* bits of enum s390_irq; read without lock as a hint */
+	/* bits of enum s390_irq; read without lock as a hint */
+	unsigned long		pending;
 	DECLARE_BITMAP(emergency, S390_MAX_VCPUS);	/* by address of the sender */
 	u16			ext_call_from;
 	bool			stop_store;	/* store the status when stopped */
@@ -52,12 +56,14 @@ struct s390_vcpu {
 	struct sie_block	*sie;		/* in a page of its own */
 	u64			gprs[16];
 	u32			acrs[16];
-	u64			vrs[32][2];	/* or, on a machine without vectors, 16 registers one after the other */
+	/* or, on a machine without vectors, 16 registers one after the other */
+	u64			vrs[32][2];
 	u32			fpc;
 	u64			pfault[3];	/* token, select, compare: kept for the VMM */
 	bool			stopped;	/* PoP 4, CPU states; written under irq.lock */
 	struct s390_local_irqs	irq;
-	struct hrtimer		timer;		/* clock comparator and CPU timer while the guest waits */
+	/* clock comparator and CPU timer while the guest waits */
+	struct hrtimer		timer;
 	bool			waiting;	/* in an enabled wait */
 
 	struct {				/* of the thread, during KVM_RUN */
@@ -95,21 +101,26 @@ struct s390_io_irq {
 
 struct s390_vm {
 	struct kvm		kvm;		/* first */
-	struct gmap		*gmap;		/* changes only while there is no vCPU, under kvm->lock */
+	/* changes only while there is no vCPU, under kvm->lock */
+	struct gmap		*gmap;
 	u64			mem_limit;	/* first address that is too high; U64_MAX: none */
 	struct sie_sca		*sca;
-	u64			*facilities;	/* list for the guest, 2048 bits; a page below 2 GB */
+	/* list for the guest, 2048 bits; a page below 2 GB */
+	u64			*facilities;
 	u64			cpuid;
 	u64			epoch;		/* guest TOD - host TOD; written under kvm->lock */
-	bool			user_cpu_state;	/* KVM_SET_MP_STATE was used: the VMM starts and stops */
+	/* KVM_SET_MP_STATE was used: the VMM starts and stops */
+	bool			user_cpu_state;
 	bool			user_sigp;
 	bool			user_stsi;
 	bool			user_instr0;
 	bool			css_support;
+	bool			has_flic;	/* under kvm->lock */
 	bool			uses_keys;	/* the host keeps storage keys; under kvm->lock */
 
 	struct {
-		spinlock_t		lock;		/* guards the rest; inside a vCPU's irq.lock */
+		/* guards the rest; inside a vCPU's irq.lock */
+		spinlock_t		lock;
 		bool			service;	/* pending, with @service_parm */
 		u32			service_parm;
 		bool			mchk_pending;
@@ -230,21 +241,23 @@ int s390_gmap_create(struct s390_vm *vm, u64 limit);
 int s390_limit_change(struct s390_vm *vm, u64 limit);
 int s390_prefix_map(struct s390_vcpu *v);
 int s390_gmap_fault(struct s390_vm *vm, gpa_t gpa, bool write);
-int s390_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_slot *new, enum kvm_slot_change change);
+int s390_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_slot *new,
+		      enum kvm_slot_change change);
 void s390_slot_commit(struct kvm *kvm, const struct kvm_slot *old, const struct kvm_slot *new,
 		      enum kvm_slot_change change);
 void s390_slot_free(struct kvm *kvm, struct kvm_slot *slot);
 void s390_slot_flush(struct kvm *kvm, const struct kvm_slot *slot);
 void s390_flush_all(struct kvm *kvm);
 bool s390_unmap(struct kvm *kvm, const struct kvm_gfn_range *range);
-void s390_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base, unsigned long mask);
+void s390_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base,
+			unsigned long mask);
 void s390_sync_dirty(struct kvm *kvm, const struct kvm_slot *slot);
 void s390_memory_init(void);
 void s390_memory_exit(void);
 
 /*
- * guest.c: the guest's memory as its CPU sees it. Return: 0; a program-interruption code (> 0) with *@pgm filled in for
- * s390_inject_pgm(); a negative errno that ends KVM_RUN.
+ * guest.c: the guest's memory as its CPU sees it. Return: 0; a program-interruption code (> 0) with
+ * *@pgm filled in for s390_inject_pgm(); a negative errno that ends KVM_RUN.
  */
 struct s390_access {
 	u64	addr;		/* logical */
@@ -254,11 +267,14 @@ struct s390_access {
 	bool	fetch;		/* of an instruction */
 };
 
-#define ACCESS_TEID	4	/* + primary, access register, secondary, home: as bits 62 and 63 of a TEID say */
+/* + primary, access register, secondary, home: as bits 62 and 63 of a TEID say */
+#define ACCESS_TEID	4
 
 gpa_t s390_real_to_abs(const struct s390_vcpu *v, gpa_t real);
-int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs, struct kvm_s390_pgm_info *pgm);
-int s390_guest_access(struct s390_vcpu *v, const struct s390_access *a, void *buf, unsigned long len,
+int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs,
+		   struct kvm_s390_pgm_info *pgm);
+int s390_guest_access(struct s390_vcpu *v, const struct s390_access *a, void *buf,
+		      unsigned long len,
 		      struct kvm_s390_pgm_info *pgm);
 int s390_check_access(struct s390_vcpu *v, const struct s390_access *a, unsigned long len,
 		      struct kvm_s390_pgm_info *pgm);
@@ -286,8 +302,12 @@ int s390_inject_local(struct s390_vcpu *v, const struct kvm_s390_irq *irq);
 int s390_inject_float(struct kvm *kvm, const struct kvm_s390_irq *irq);
 void s390_float_clear(struct kvm *kvm);
 bool s390_float_io_take(struct s390_vm *vm, u8 isc_mask, u32 schid, struct s390_io_irq *out);
+int s390_float_list(struct s390_vm *vm, struct kvm_s390_irq *irqs, unsigned int room);
 long s390_vm_interrupt(struct kvm *kvm, struct kvm_arg *arg);
 long s390_vcpu_async_ioctl(struct kvm_vcpu *vcpu, unsigned int cmd, unsigned long arg);
+
+/* irq_state.c, flic.c */
+extern const struct kvm_device_class s390_flic_class;
 long s390_get_irq_state(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 long s390_set_irq_state(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 
@@ -358,7 +378,10 @@ static inline unsigned int insn_rre_r2(const struct s390_vcpu *v)
 	return (v->sie->ipb >> 16) & 0xf;
 }
 
-/* Base and 12-bit displacement in the second halfword (formats S and RS); *@ar is the base's number. */
+/*
+ * Base and 12-bit displacement in the second halfword (formats S and RS); *@ar is the base's
+ * number.
+ */
 static inline u64 insn_base_disp(const struct s390_vcpu *v, u8 *ar)
 {
 	unsigned int base = v->sie->ipb >> 28, disp = (v->sie->ipb >> 16) & 0xfff;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The state description: what SIE loads a guest CPU from and leaves it in (format 2, z/Architecture).
+ * The state description: what SIE loads a guest CPU from and leaves it in (format 2,
+ * z/Architecture).
  *
- * Names are ours. The layout is that of the interpretive-execution facility as its public descriptions and Hercules'
- * source (esa390.h, SIE2BK) have it. Two words of it belong to the host's sie64a, which reads and writes them at the
- * offsets of its asm-offsets (main.c asserts them): in_sie and bar.
+ * Names are ours. The layout is that of the interpretive-execution facility as its public
+ * descriptions and Hercules' source (esa390.h, SIE2BK) have it. Two words of it belong to the
+ * host's sie64a, which reads and writes them at the offsets of its asm-offsets (main.c asserts
+ * them): in_sie and bar.
  *
- * General registers 14 and 15, the control registers, the PSW, the prefix and the timers of the guest are in the state
- * description; registers 0 to 13 go through memory (sie64a's second argument); access and floating-point registers
- * stay in the machine's own.
+ * General registers 14 and 15, the control registers, the PSW, the prefix and the timers of the
+ * guest are in the state description; registers 0 to 13 go through memory (sie64a's second
+ * argument); access and floating-point registers stay in the machine's own.
  */
 #ifndef KVM_S390_SIE_H
 #define KVM_S390_SIE_H
@@ -22,10 +24,13 @@ struct sie_psw {
 };
 
 struct sie_block {
-	u32	flags;			/* 0x000 SIE_FLAG_*; also written by other CPUs: atomic operations */
-	u32	prefix;			/* 0x004 and in the low 12 bits what instructions the guest knows (IBC) */
+	/* 0x000 SIE_FLAG_*; also written by other CPUs: atomic operations */
+	u32	flags;
+	/* 0x004 and in the low 12 bits what instructions the guest knows (IBC) */
+	u32	prefix;
 	u8	pad_008[0x00c - 0x008];
-	u32	in_sie;			/* 0x00c bit 0: from just before SIE to just after; sie64a's */
+	/* 0x00c bit 0: from just before SIE to just after; sie64a's */
+	u32	in_sie;
 	u8	pad_010[0x020 - 0x010];
 	u32	bar;			/* 0x020 SIE_BAR_*: sie64a does not enter */
 	u8	pad_024[0x028 - 0x024];
@@ -33,7 +38,8 @@ struct sie_block {
 	u64	clock_comp;		/* 0x030 */
 	u64	epoch;			/* 0x038 is added to the host's TOD clock */
 	u32	svc_ctl;		/* 0x040 */
-	u16	lctl_ctl;		/* 0x044 bit n from the left: intercept loads of control register n */
+	/* 0x044 bit n from the left: intercept loads of control register n */
+	u16	lctl_ctl;
 	u16	cpu_addr;		/* 0x046 */
 	u32	icpt_ctl;		/* 0x048 SIE_ICPT_* */
 	u32	exec_ctl;		/* 0x04c SIE_EXEC_* */
@@ -41,7 +47,8 @@ struct sie_block {
 	u8	icpt_status;		/* 0x051 */
 	u16	last_host_cpu;		/* 0x052 */
 	u8	pad_054[0x056 - 0x054];
-	u16	ipa;			/* 0x056 the first halfword of the intercepted instruction */
+	/* 0x056 the first halfword of the intercepted instruction */
+	u16	ipa;
 	u32	ipb;			/* 0x058 the other two */
 	u32	sca_high;		/* 0x05c */
 	u8	fpf;			/* 0x060 */
@@ -58,7 +65,10 @@ struct sie_block {
 	u8	pad_0b0[0x0b8 - 0x0b0];
 	u16	epoch_ext;		/* 0x0b8 */
 	u8	pad_0ba[0x0c4 - 0x0ba];
-	/* interruption parameters, in the order and at the distances of the prefix area (PoP 3, assigned storage) */
+	/*
+	 * interruption parameters, in the order and at the distances of the prefix area (PoP 3,
+	 * assigned storage)
+	 */
 	u16	ext_cpu_addr;		/* 0x0c4 */
 	u16	ext_code;		/* 0x0c6 */
 	u8	pad_0c8[0x0cd - 0x0c8];
@@ -117,7 +127,8 @@ static_assert(sizeof(struct sie_block) == 512);
 #define SIE_FLAG_EXT		0x01000000	/* leave it when it enables external interrupts */
 #define SIE_FLAG_RUNNING	0x00800000
 #define SIE_FLAG_ZARCH		0x00000800
-#define SIE_FLAG_PAGEABLE	0x00000080	/* guest storage is a space of the host's, translated by its ASCE */
+/* guest storage is a space of the host's, translated by its ASCE */
+#define SIE_FLAG_PAGEABLE	0x00000080
 #define SIE_FLAG_GUEST_EDAT	0x00000004
 #define SIE_FLAG_GUEST_EDAT2	0x00000010
 
@@ -137,10 +148,12 @@ static_assert(sizeof(struct sie_block) == 512);
 
 /* exec_ctl */
 #define SIE_EXEC_IB		0x40000000	/* the guest loads a PSW without leaving to us */
-#define SIE_EXEC_CEI		0x80000000	/* the guest takes external interrupts of its timers by itself */
+/* the guest takes external interrupts of its timers by itself */
+#define SIE_EXEC_CEI		0x80000000
 #define SIE_EXEC_SIGP		0x10000000
 #define SIE_EXEC_MVPG		0x01000000
-#define SIE_EXEC_PROT_TO_GUEST	0x00002000	/* protection exceptions of the guest are the guest's */
+/* protection exceptions of the guest are the guest's */
+#define SIE_EXEC_PROT_TO_GUEST	0x00002000
 #define SIE_EXEC_SII		0x00000001
 /* exec_ctl_b[0] */
 #define SIE_EXECB_HOST_PROT	0x02		/* host protection is told from the guest's */
@@ -165,12 +178,15 @@ static_assert(sizeof(struct sie_block) == 512);
 /* icpt_status */
 #define SIE_STATUS_EXECUTED	0x01		/* the instruction is the target of an EXECUTE */
 
-/* The host's, exported: 0, or -EFAULT when a page of the guest could not be brought in (thread.gmap_addr). */
+/*
+ * The host's, exported: 0, or -EFAULT when a page of the guest could not be brought in
+ * (thread.gmap_addr).
+ */
 int sie64a(struct sie_block *sie, u64 *gprs);
 
 /*
- * The system control area: what the CPUs of a guest share with the machine. The basic form has 64 places; a place that
- * is in use has its bit in @used, from the left.
+ * The system control area: what the CPUs of a guest share with the machine. The basic form has 64
+ * places; a place that is in use has its bit in @used, from the left.
  */
 struct sie_sca_cpu {
 	u8	pad_00;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SIGNAL PROCESSOR: a CPU asks another (or itself) to do something (PoP 4, CPU signaling and response).
+ * SIGNAL PROCESSOR: a CPU asks another (or itself) to do something (PoP 4, CPU signaling and
+ * response).
  *
- * Orders that only make something pending, and those that look, are ours. Orders that start, stop and reset CPUs change
- * what the VMM believes of them: start, restart and the resets are the VMM's, and with KVM_CAP_S390_USER_SIGP all but
- * the fast ones (KVM API 7.2).
+ * Orders that only make something pending, and those that look, are ours. Orders that start, stop
+ * and reset CPUs change what the VMM believes of them: start, restart and the resets are the VMM's,
+ * and with KVM_CAP_S390_USER_SIGP all but the fast ones (KVM API 7.2).
  */
 #include <linux/types.h>
 #include <asm/sigp.h>
@@ -64,19 +65,27 @@ static int emergency(struct sigp *s)
 	return inject(s, KVM_S390_INT_EMERGENCY, s->v->vcpu.id) ?: SIGP_CC_ORDER_CODE_ACCEPTED;
 }
 
-/* Only to a CPU that might wait for it: disabled, or in a wait, or in a space of the parameter's number (PoP 4). */
-static int cond_emergency(struct sigp *s)
+/*
+ * Refused is a CPU (PoP 4) that is stopped, enabled, and either in a wait at address 0 or in none of
+ * the spaces that the parameter names.
+ */
+static bool may_signal(const struct sigp *s)
 {
-	const u64 int_mask = PSW_MASK_IO | PSW_MASK_EXT;
+	const u64 masks = PSW_MASK_IO | PSW_MASK_EXT;
 	const struct sie_block *sie = s->to->sie;
 	u64 mask = READ_ONCE(sie->psw.mask);
-	u16 asn = s->parm, p_asn = sie->cr[4], s_asn = sie->cr[3];
+	u16 asn = s->parm, primary = sie->cr[4], secondary = sie->cr[3];
 
-	if (mask & PSW_MASK_WAIT && (mask & int_mask) == int_mask)
-		return status(s, SIGP_STATUS_INCORRECT_STATE);
-	if ((mask & int_mask) == int_mask && !(mask & PSW_MASK_WAIT) && p_asn != asn && s_asn != asn)
-		return status(s, SIGP_STATUS_INCORRECT_STATE);
-	return emergency(s);
+	if (!READ_ONCE(s->to->stopped) || (mask & masks) != masks)
+		return true;
+	if (mask & PSW_MASK_WAIT)
+		return sie->psw.addr;
+	return primary == asn || secondary == asn;
+}
+
+static int cond_emergency(struct sigp *s)
+{
+	return may_signal(s) ? emergency(s) : status(s, SIGP_STATUS_INCORRECT_STATE);
 }
 
 static int stop(struct sigp *s, u32 flags)
@@ -116,7 +125,10 @@ static int order_prefix(struct sigp *s)
 	return SIGP_CC_ORDER_CODE_ACCEPTED;
 }
 
-/* Of a CPU that is stopped; its registers are in kvm_run, which only its own thread and the VMM may read. */
+/*
+ * Of a CPU that is stopped; its registers are in kvm_run, which only its own thread and the VMM may
+ * read.
+ */
 static int store_status_at(struct sigp *s)
 {
 	if (!READ_ONCE(s->to->stopped))

@@ -2,15 +2,19 @@
 /*
  * The life of a virtual CPU: state description, place in the system control area, CPU state.
  *
- * A CPU that is not operating is stopped (PoP 4, CPU states). The first one created is, for the VMM's comfort, started
- * by the first KVM_RUN, unless the VMM has taken the CPU states over by KVM_SET_MP_STATE.
+ * A CPU that is not operating is stopped (PoP 4, CPU states). The first one created is, for the
+ * VMM's comfort, started by the first KVM_RUN, unless the VMM has taken the CPU states over by
+ * KVM_SET_MP_STATE.
  */
 #include <linux/mm.h>
 #include <asm/sclp.h>
 
 #include "s390.h"
 
-/* What the system control area says of the CPU at @id: its block, and that the place is in use (bits from the left). */
+/*
+ * What the system control area says of the CPU at @id: its block, and that the place is in use
+ * (bits from the left).
+ */
 static void sca_enter(struct s390_vm *vm, unsigned int id, struct sie_block *sie)
 {
 	vm->sca->cpu[id].block = (u64)sie;
@@ -23,7 +27,10 @@ static void sca_leave(struct s390_vm *vm, unsigned int id)
 	vm->sca->cpu[id].block = 0;
 }
 
-/* Storage keys are emulated, so their instructions leave; so does STFL(E), whose answer is the VM's own list. */
+/*
+ * Storage keys are emulated, so their instructions leave; so does STFL(E), whose answer is the VM's
+ * own list.
+ */
 static void block_init(struct s390_vcpu *v)
 {
 	struct s390_vm *vm = vm_of(v);
@@ -31,8 +38,8 @@ static void block_init(struct s390_vcpu *v)
 
 	sie->flags = SIE_FLAG_ZARCH | SIE_FLAG_PAGEABLE | SIE_FLAG_STOPPED;
 	sie->mem_limit = vm->gmap->asce_end;
-	sie->icpt_ctl = SIE_ICPT_OPEREXC | SIE_ICPT_STFL | SIE_ICPT_ISKE | SIE_ICPT_SSKE | SIE_ICPT_RRBE |
-			SIE_ICPT_TPROT;
+	sie->icpt_ctl = SIE_ICPT_OPEREXC | SIE_ICPT_STFL | SIE_ICPT_ISKE | SIE_ICPT_SSKE |
+			SIE_ICPT_RRBE | SIE_ICPT_TPROT;
 	sie->exec_ctl = SIE_EXEC_MVPG;
 	if (MACHINE_HAS_ESOP) {
 		sie->exec_ctl |= SIE_EXEC_PROT_TO_GUEST;
@@ -214,6 +221,8 @@ static const struct kvm_ioctl rows[] = {
 	KVM_VCPU_IOCTL(KVM_S390_NORMAL_RESET,	ARG_ANY,   LOCK_VCPU,	s390_normal_reset_ioctl),
 	KVM_VCPU_IOCTL(KVM_S390_INITIAL_RESET,	ARG_ANY,   LOCK_VCPU,	s390_initial_reset_ioctl),
 	KVM_VCPU_IOCTL(KVM_S390_CLEAR_RESET,	ARG_ANY,   LOCK_VCPU,	s390_clear_reset_ioctl),
+	KVM_VCPU_IOCTL(KVM_S390_GET_IRQ_STATE,	ARG_IN,	   LOCK_VCPU,	s390_get_irq_state),
+	KVM_VCPU_IOCTL(KVM_S390_SET_IRQ_STATE,	ARG_IN,	   LOCK_VCPU,	s390_set_irq_state),
 	KVM_VCPU_IOCTL(KVM_S390_MEM_OP,		ARG_IN,	   LOCK_VCPU,	s390_vcpu_mem_op),
 	KVM_VCPU_IOCTL(KVM_ENABLE_CAP,		ARG_IN,	   LOCK_VCPU,	vcpu_enable_cap),
 };

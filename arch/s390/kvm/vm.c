@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VM: its address space, its system control area, its list of facilities; and the ioctls of its file.
+ * A VM: its address space, its system control area, its list of facilities; and the ioctls of its
+ * file.
  *
- * The system control area and the facility list are named in state descriptions by 32-bit addresses, so they come
- * from below 2 GB.
+ * The system control area and the facility list are named in state descriptions by 32-bit
+ * addresses, so they come from below 2 GB.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -23,7 +24,10 @@ static void free_low_pages(struct s390_vm *vm)
 	free_page((unsigned long)vm->sca);
 }
 
-/* There are no types but 0: user-controlled VMs are a configuration of the kernel's that is not ours. */
+/*
+ * There are no types but 0: user-controlled VMs are a configuration of the kernel's that is not
+ * ours.
+ */
 int s390_vm_init(struct kvm *kvm, unsigned long type)
 {
 	struct s390_vm *vm = to_s390_vm(kvm);
@@ -31,7 +35,10 @@ int s390_vm_init(struct kvm *kvm, unsigned long type)
 
 	if (type)
 		return -EINVAL;
-	/* page tables with room for storage keys and states beside each entry; -EINVAL when the program has none */
+	/*
+	 * page tables with room for storage keys and states beside each entry; -EINVAL when the
+	 * program has none
+	 */
 	r = s390_enable_sie();
 	if (r)
 		return r;

@@ -174,3 +174,109 @@ TEST(wrong_ones)
 	s390_expect_icpt(vm, ICPT_INSTRUCTION);		/* none of it has happened */
 	expect_errno(local(vm, KVM_S390_SIGP_SET_PREFIX, 0x4000), EBUSY);
 }
+
+/*
+ * The state of one CPU's interrupts, and the controller of the floating ones.
+ */
+
+static long irq_state(struct s390_vm *vm, unsigned long request, void *buf, uint32_t len)
+{
+	struct kvm_s390_irq_state state = { .buf = (uintptr_t)buf, .len = len };
+
+	return ioctl(vm->cpu, request, &state);
+}
+
+TEST(irq_state_roundtrip)
+{
+	struct s390_vm *vm = s390_vm_of(plain), *to;
+	struct kvm_s390_irq irqs[8];
+	long size;
+
+	expect_eq(irq_state(vm, KVM_S390_GET_IRQ_STATE, irqs, sizeof(irqs)), 0);
+	must(local(vm, KVM_S390_INT_EMERGENCY, 0));
+	must(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
+	must(local(vm, KVM_S390_PROGRAM_INT, 0x13));
+	size = irq_state(vm, KVM_S390_GET_IRQ_STATE, irqs, sizeof(irqs));
+	expect_eq(size, 3 * sizeof(irqs[0]));
+	expect_errno(irq_state(vm, KVM_S390_GET_IRQ_STATE, irqs, sizeof(irqs[0])), ENOBUFS);
+	expect_errno(irq_state(vm, KVM_S390_GET_IRQ_STATE, irqs, 0), EINVAL);
+	expect_errno(irq_state(vm, KVM_S390_GET_IRQ_STATE, NULL, sizeof(irqs)), EFAULT);
+
+	to = s390_vm_of(plain);
+	expect_errno(irq_state(to, KVM_S390_SET_IRQ_STATE, irqs, 0), EINVAL);
+	expect_errno(irq_state(to, KVM_S390_SET_IRQ_STATE, irqs, size - 1), EINVAL);
+	expect_errno(irq_state(to, KVM_S390_SET_IRQ_STATE, irqs, 1000 * sizeof(irqs[0])), EINVAL);
+	expect_eq(irq_state(to, KVM_S390_SET_IRQ_STATE, irqs, size), 0);
+	expect_errno(irq_state(to, KVM_S390_SET_IRQ_STATE, irqs, size), EBUSY);
+	s390_expect_wait(to, WAIT_OF(LC_PGM_NEW));
+	expect_eq(*(uint16_t *)(to->mem + LC_PGM_CODE), 0x13);
+	expect_eq(irq_state(to, KVM_S390_GET_IRQ_STATE, irqs, sizeof(irqs)), 2 * sizeof(irqs[0]));
+}
+
+static int make_flic(struct s390_vm *vm)
+{
+	struct kvm_create_device args = { .type = KVM_DEV_TYPE_FLIC };
+
+	must(ioctl(vm->fd, KVM_CREATE_DEVICE, &args));
+	return args.fd;
+}
+
+static int flic_attr(int flic, unsigned long request, uint32_t group, uint64_t attr, void *addr)
+{
+	struct kvm_device_attr args = { .group = group, .attr = attr, .addr = (uintptr_t)addr };
+
+	return ioctl(flic, request, &args);
+}
+
+TEST(flic_lists_and_clears)
+{
+	struct s390_vm *vm = s390_vm_of(plain);
+	struct kvm_s390_irq irqs[4], service = {
+		.type = KVM_S390_INT_SERVICE, .u.ext.ext_params = 0x2000,
+	};
+	int flic = make_flic(vm);
+	uint32_t schid = 0x00010005;
+
+	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, sizeof(service), &service));
+	must(floating(vm, KVM_S390_INT_IO(0, 0, 0, 5), schid, 0x1234567830000000));
+	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs), irqs), 2);
+	expect_errno(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS,
+			       sizeof(irqs[0]), irqs), ENOMEM);
+	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid), &schid));
+	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs), irqs), 1);
+	expect_eq(irqs[0].type, KVM_S390_INT_SERVICE);
+	expect_eq(irqs[0].u.ext.ext_params, 0x2000);
+	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IRQS, 0, NULL));
+	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs), irqs), 0);
+	schid = 0;
+	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid),
+			       &schid), EINVAL);
+	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, 5, &service), EINVAL);
+	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, 99, 0, NULL), EINVAL);
+	expect_errno(flic_attr(flic, KVM_HAS_DEVICE_ATTR, 99, 0, NULL), ENXIO);
+}
+
+TEST(flic_adapter)
+{
+	struct s390_vm *vm = s390_vm_of(enabled);
+	struct kvm_s390_io_adapter adapter = { .id = 3, .isc = 2, .maskable = 1 };
+	int flic = make_flic(vm);
+
+	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_AIRQ_INJECT, 3, NULL), EINVAL);
+	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER, sizeof(adapter),
+		       &adapter));
+	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER,
+			       sizeof(adapter), &adapter), EINVAL);
+	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_AIRQ_INJECT, 3, NULL));
+	s390_expect_wait(vm, WAIT_OF(LC_IO_NEW));
+	expect_eq(*(uint32_t *)(vm->mem + 0xc0), 0x90000000);
+}
+
+TEST(one_flic)
+{
+	struct kvm_create_device args = { .type = KVM_DEV_TYPE_FLIC };
+	struct s390_vm *vm = s390_vm_of(plain);
+
+	make_flic(vm);
+	expect_errno(ioctl(vm->fd, KVM_CREATE_DEVICE, &args), EINVAL);
+}

@@ -17,7 +17,8 @@ static void *aligned(unsigned long size)
 	return (void *)(((uintptr_t)area + MB - 1) & ~(MB - 1));
 }
 
-static int set_slot(struct s390_vm *vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size, void *host)
+static int set_slot(struct s390_vm *vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,
+		    void *host)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = slot, .flags = flags, .guest_phys_addr = gpa, .memory_size = size,
@@ -79,7 +80,8 @@ TEST(remapped_memory)
 	*host = 1;
 	s390_expect_icpt(vm, ICPT_INSTRUCTION);
 	expect_eq(vm->run->s.regs.gprs[2], 1);
-	expect(mmap(host, MB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == host);
+	expect(mmap(host, MB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1,
+		    0) == host);
 	vm->run->psw_addr = CODE_AT;
 	s390_expect_icpt(vm, ICPT_INSTRUCTION);
 	expect_eq(vm->run->s.regs.gprs[2], 0);
@@ -103,7 +105,8 @@ TEST(copy_on_write)
 	struct s390_vm *vm = s390_vm_of(peek);
 	uint64_t *host = aligned(MB);
 
-	expect(mmap(host, MB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == host);
+	expect(mmap(host, MB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		    0) == host);
 	must(set_slot(vm, 1, 0, SLOT_AT, MB, host));
 	s390_expect_icpt(vm, ICPT_INSTRUCTION);
 	expect_eq(vm->run->s.regs.gprs[2], 0);
@@ -113,7 +116,8 @@ TEST(copy_on_write)
 TEST(dirty_log)
 {
 	struct s390_vm *vm = s390_vm_of(peek);
-	uint8_t bitmap[32] = { };	/* little-endian: the first page is the last bit of the first byte */
+	/* little-endian: the first page is the last bit of the first byte */
+	uint8_t bitmap[32] = { };
 	struct kvm_dirty_log log = { .slot = 1, .dirty_bitmap = bitmap };
 
 	must(set_slot(vm, 1, KVM_MEM_LOG_DIRTY_PAGES, SLOT_AT, MB, aligned(MB)));
@@ -130,7 +134,8 @@ TEST(dirty_log)
 	expect_eq(bitmap[0], 1);
 }
 
-static long mem_op(struct s390_vm *vm, uint32_t op, uint64_t flags, uint64_t gaddr, void *buf, uint32_t size)
+static long mem_op(struct s390_vm *vm, uint32_t op, uint64_t flags, uint64_t gaddr, void *buf,
+		   uint32_t size)
 {
 	struct kvm_s390_mem_op args = {
 		.op = op, .flags = flags, .gaddr = gaddr, .buf = (uintptr_t)buf, .size = size,
@@ -153,7 +158,8 @@ TEST(mem_op)
 	expect_eq(*s390_word(vm, DATA_AT), 0x1234);
 	expect_eq(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, 0, DATA_AT, &got, 8), 0);
 	expect_eq(got, 0x1234);
-	expect_eq(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_F_CHECK_ONLY, DATA_AT, NULL, 8), 0);
+	expect_eq(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_F_CHECK_ONLY, DATA_AT,
+			 NULL, 8), 0);
 	expect_eq(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, 0, SLOT_AT, &got, 8), 5);
 	expect_errno(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, 0, DATA_AT, &got, 0), EINVAL);
 	expect_errno(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, 0, DATA_AT, &got, max + 1), E2BIG);
@@ -169,7 +175,8 @@ TEST(mem_op_injects)
 	uint64_t got;
 
 	s390_expect_icpt(vm, ICPT_INSTRUCTION);
-	expect_eq(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_F_INJECT_EXCEPTION, SLOT_AT, &got, 8), 5);
+	expect_eq(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_F_INJECT_EXCEPTION,
+			 SLOT_AT, &got, 8), 5);
 	s390_expect_wait(vm, WAIT_OF(LC_PGM_NEW));
 	expect_eq(*(uint16_t *)(vm->mem + LC_PGM_CODE), 5);
 }
@@ -216,9 +223,12 @@ TEST(mem_op_translates)
 	expect_eq(mem_op(vm, KVM_S390_MEMOP_LOGICAL_WRITE, 0, 0x20ffc, &value, 8), 4);
 }
 
-INSNS(translated, "llill %r4,0; oilh %r4,2; lg %r2,0x10(%r4); llilh %r5,2; oill %r5,0x1000; stg %r2,0(%r5)");
+INSNS(translated,
+      "llill %r4,0; oilh %r4,2; lg %r2,0x10(%r4); llilh %r5,2; oill %r5,0x1000; stg %r2,0(%r5)");
 
-/* The machine's own translation: a page that the guest's tables protect is the guest's exception. */
+/*
+ * The machine's own translation: a page that the guest's tables protect is the guest's exception.
+ */
 TEST(guest_protection_is_the_guests)
 {
 	struct s390_vm *vm = s390_vm_of(translated);
@@ -236,7 +246,8 @@ TEST(memory_limit)
 	struct s390_vm *vm = s390_vm_of(peek);
 	uint64_t limit = 0;
 	struct kvm_device_attr attr = {
-		.group = KVM_S390_VM_MEM_CTRL, .attr = KVM_S390_VM_MEM_LIMIT_SIZE, .addr = (uintptr_t)&limit,
+		.group = KVM_S390_VM_MEM_CTRL, .attr = KVM_S390_VM_MEM_LIMIT_SIZE,
+		.addr = (uintptr_t)&limit,
 	};
 
 	must(ioctl(vm->fd, KVM_HAS_DEVICE_ATTR, &attr));

@@ -35,7 +35,8 @@ TEST(one_reg_roundtrip)
 TEST(sregs_roundtrip)
 {
 	struct s390_vm *vm = s390_vm_of(bare);
-	struct kvm_sregs in = { .acrs = { [3] = 7, [15] = 9 }, .crs = { [0] = 0xe0, [2] = 0x2000, [13] = 5 } };
+	struct kvm_sregs in = { .acrs = { [3] = 7, [15] = 9 }, .crs = { [0] = 0xe0, [2] = 0x2000,
+									[13] = 5 } };
 	struct kvm_sregs out;
 
 	must(ioctl(vm->cpu, KVM_SET_SREGS, &in));
@@ -55,7 +56,10 @@ TEST(fpu_roundtrip)
 
 	must(ioctl(vm->cpu, KVM_SET_FPU, &in));
 	must(ioctl(vm->cpu, KVM_SET_REGS, &regs));
-	/* floating-point registers beyond 0, 2, 4 and 6, and its control register, are the guest's to turn on */
+	/*
+	 * floating-point registers beyond 0, 2, 4 and 6, and its control register, are the guest's
+	 * to turn on
+	 */
 	vm->run->s.regs.crs[0] = 0x40000 | 0xe0;
 	vm->run->kvm_dirty_regs = KVM_SYNC_CRS;
 	s390_expect_icpt(vm, ICPT_INSTRUCTION);

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The floating interrupt controller, a device of which a VM has one (Documentation/virt/kvm/
+ * devices/s390_flic.rst of the kernel): the VMM's access to the floating interrupts that wait, and
+ * the adapters whose interrupts are known by number.
+ *
+ * Asynchronous page faults may be allowed and forbidden here. We never make use of the permission,
+ * so there is nothing to wait for when it is taken back.
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <kvm/device.h>
+
+#include "s390.h"
+
+#define MAX_ADAPTERS	(PAGE_SIZE / sizeof(void *))
+
+/* I/O interruption word of an adapter's: bit 0, and the subclass (PoP 6, I/O interruptions). */
+#define INT_WORD_ADAPTER	0x80000000
+#define INT_WORD_ISC_SHIFT	27
+
+struct flic_adapter {
+	u8	isc;
+	bool	maskable;
+	bool	masked;
+};
+
+struct flic {
+	struct flic_adapter *adapters[MAX_ADAPTERS];	/* under kvm->lock; entries are only added */
+};
+
+static struct flic *flic_of(struct kvm_device *dev)
+{
+	return dev->private;
+}
+
+static int flic_create(struct kvm_device *dev, u32 type)
+{
+	struct s390_vm *vm = to_s390_vm(dev->kvm);
+	struct flic *flic;
+
+	if (vm->has_flic)
+		return -EINVAL;
+	flic = kvzalloc(sizeof(*flic), GFP_KERNEL_ACCOUNT);
+	if (!flic)
+		return -ENOMEM;
+	dev->private = flic;
+	vm->has_flic = true;
+	return 0;
+}
+
+static void flic_destroy(struct kvm_device *dev)
+{
+	struct flic *flic = flic_of(dev);
+	unsigned int i;
+
+	for (i = 0; i < MAX_ADAPTERS; i++)
+		kfree(flic->adapters[i]);
+	kvfree(flic);
+}
+
+/* attr->addr has attr->attr bytes: interrupts, one behind the other; those before a bad one stay. */
+static int enqueue(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	const struct kvm_s390_irq __user *user = u64_to_user_ptr(attr->addr);
+	struct kvm_s390_irq irq;
+	u64 left;
+	int r;
+
+	if (attr->attr % sizeof(irq))
+		return -EINVAL;
+	if (attr->attr > KVM_S390_FLIC_MAX_BUFFER)
+		return -EINVAL;
+	for (left = attr->attr; left; left -= sizeof(irq)) {
+		if (copy_from_user(&irq, user++, sizeof(irq)))
+			return -EFAULT;
+		r = s390_inject_float(dev->kvm, &irq);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int clear_irqs(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	s390_float_clear(dev->kvm);
+	return 0;
+}
+
+static int clear_io_irq(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	struct s390_io_irq ignored;
+	u32 schid;
+
+	if (attr->flags || attr->attr != sizeof(schid))
+		return -EINVAL;
+	if (get_user(schid, (u32 __user *)u64_to_user_ptr(attr->addr)))
+		return -EFAULT;
+	if (!schid)
+		return -EINVAL;
+	s390_float_io_take(to_s390_vm(dev->kvm), 0xff, schid, &ignored);
+	return 0;
+}
+
+/* The size of the buffer is in attr->attr. Return: how many were copied. */
+static int get_all_irqs(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	u64 room = attr->attr / sizeof(struct kvm_s390_irq);
+	struct kvm_s390_irq *irqs;
+	int n, r;
+
+	if (!room || attr->attr > KVM_S390_FLIC_MAX_BUFFER)
+		return -EINVAL;
+	irqs = kvcalloc(room, sizeof(*irqs), GFP_KERNEL_ACCOUNT);
+	if (!irqs)
+		return -ENOBUFS;
+	n = s390_float_list(to_s390_vm(dev->kvm), irqs, room);
+	r = n;
+	if (n > 0 && copy_to_user(u64_to_user_ptr(attr->addr), irqs, n * sizeof(*irqs)))
+		r = -EFAULT;
+	kvfree(irqs);
+	return r;
+}
+
+static int adapter_register(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	struct flic *flic = flic_of(dev);
+	struct kvm_s390_io_adapter info;
+	struct flic_adapter *adapter;
+	int r = 0;
+
+	if (copy_from_user(&info, u64_to_user_ptr(attr->addr), sizeof(info)))
+		return -EFAULT;
+	if (info.id >= MAX_ADAPTERS || info.isc >= S390_ISCS)
+		return -EINVAL;
+	adapter = kzalloc(sizeof(*adapter), GFP_KERNEL_ACCOUNT);
+	if (!adapter)
+		return -ENOMEM;
+	adapter->isc = info.isc;
+	adapter->maskable = info.maskable;
+	mutex_lock(&dev->kvm->lock);
+	if (flic->adapters[info.id])
+		r = -EINVAL;
+	else
+		flic->adapters[info.id] = adapter;
+	mutex_unlock(&dev->kvm->lock);
+	if (r)
+		kfree(adapter);
+	return r;
+}
+
+static struct flic_adapter *adapter_of(struct kvm_device *dev, u64 id)
+{
+	return id < MAX_ADAPTERS ? READ_ONCE(flic_of(dev)->adapters[id]) : NULL;
+}
+
+static int adapter_modify(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	struct kvm_s390_io_adapter_req req;
+	struct flic_adapter *adapter;
+	int r;
+
+	if (copy_from_user(&req, u64_to_user_ptr(attr->addr), sizeof(req)))
+		return -EFAULT;
+	adapter = adapter_of(dev, req.id);
+	if (!adapter)
+		return -EINVAL;
+	switch (req.type) {
+	case KVM_S390_IO_ADAPTER_MASK:
+		if (!adapter->maskable)
+			return -EINVAL;
+		r = xchg(&adapter->masked, !!req.mask);
+		return r;	/* what it was before */
+	case KVM_S390_IO_ADAPTER_MAP:
+	case KVM_S390_IO_ADAPTER_UNMAP:
+		return 0;	/* documented to do nothing any more */
+	default:
+		return -EINVAL;
+	}
+}
+
+/* attr->attr is the adapter's number. */
+static int airq_inject(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	const struct flic_adapter *adapter = adapter_of(dev, attr->attr);
+	struct kvm_s390_irq irq = { .type = KVM_S390_INT_IO(1, 0, 0, 0) };
+
+	if (!adapter)
+		return -EINVAL;
+	irq.u.io.io_int_word = INT_WORD_ADAPTER | (u32)adapter->isc << INT_WORD_ISC_SHIFT;
+	return s390_inject_float(dev->kvm, &irq);
+}
+
+static int nothing(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	return 0;
+}
+
+static const struct {
+	int	(*get)(struct kvm_device *dev, struct kvm_device_attr *attr);
+	int	(*set)(struct kvm_device *dev, struct kvm_device_attr *attr);
+} groups[] = {
+	[KVM_DEV_FLIC_GET_ALL_IRQS]	= { .get = get_all_irqs },
+	[KVM_DEV_FLIC_ENQUEUE]		= { .set = enqueue },
+	[KVM_DEV_FLIC_CLEAR_IRQS]	= { .set = clear_irqs },
+	[KVM_DEV_FLIC_APF_ENABLE]	= { .set = nothing },
+	[KVM_DEV_FLIC_APF_DISABLE_WAIT]	= { .set = nothing },
+	[KVM_DEV_FLIC_ADAPTER_REGISTER]	= { .set = adapter_register },
+	[KVM_DEV_FLIC_ADAPTER_MODIFY]	= { .set = adapter_modify },
+	[KVM_DEV_FLIC_CLEAR_IO_IRQ]	= { .set = clear_io_irq },
+	[KVM_DEV_FLIC_AIRQ_INJECT]	= { .set = airq_inject },
+};
+
+static int flic_has_attr(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	if (attr->group >= ARRAY_SIZE(groups))
+		return -ENXIO;
+	return groups[attr->group].get || groups[attr->group].set ? 0 : -ENXIO;
+}
+
+/* A group that is not there is -EINVAL, says the device's documentation. */
+static int flic_get_attr(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	if (attr->group >= ARRAY_SIZE(groups) || !groups[attr->group].get)
+		return -EINVAL;
+	return groups[attr->group].get(dev, attr);
+}
+
+static int flic_set_attr(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	if (attr->group >= ARRAY_SIZE(groups) || !groups[attr->group].set)
+		return -EINVAL;
+	return groups[attr->group].set(dev, attr);
+}
+
+const struct kvm_device_class s390_flic_class = {
+	.name		= "kvm-flic",
+	.create		= flic_create,
+	.destroy	= flic_destroy,
+	.has_attr	= flic_has_attr,
+	.get_attr	= flic_get_attr,
+	.set_attr	= flic_set_attr,
+};

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Several CPUs: SIGNAL PROCESSOR, and two of them in SIE at once.
+ */
+#include <pthread.h>
+
+#include "s390.h"
+
+#define END	"diag %r0,%r0,0x777"
+
+struct cpu {
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+};
+
+static void add_cpu(struct s390_vm *vm, struct cpu *cpu, int id, uint64_t at)
+{
+	long size = must(ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+
+	cpu->fd = must(ioctl(vm->fd, KVM_CREATE_VCPU, id));
+	cpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
+	expect(cpu->run != MAP_FAILED);
+	cpu->run->psw_mask = PSW_64;
+	cpu->run->psw_addr = at;
+}
+
+static void *run_cpu(void *arg)
+{
+	struct cpu *cpu = arg;
+
+	must(ioctl(cpu->fd, KVM_RUN, 0));
+	return NULL;
+}
+
+static uint64_t gpr(struct s390_vm *vm, int i)
+{
+	return vm->run->s.regs.gprs[i];
+}
+
+static void run_to_end(struct s390_vm *vm)
+{
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	expect_eq(vm->run->s390_sieic.ipb >> 16, 0x777);
+}
+
+/* Sense (1) CPUs 0, 1 and 5: R2, R4 and R6 get the conditions, R3 and so on the status. */
+INSNS(sense,
+	"lghi %r2,0; lghi %r3,0; lghi %r8,0; sigp %r2,%r8,1; ipm %r9\n"
+	"lghi %r4,0; lghi %r8,1; sigp %r4,%r8,1; ipm %r10; lghi %r8,5; sigp %r6,%r8,1; ipm %r11\n" END);
+
+TEST(sense)
+{
+	struct s390_vm *vm = s390_vm_of(sense);
+	struct cpu other;
+
+	add_cpu(vm, &other, 1, CODE_AT);
+	run_to_end(vm);
+	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
+	expect_eq((gpr(vm, 10) >> 28) & 3, 1);
+	expect_eq(gpr(vm, 4), 0x40);
+	expect_eq((gpr(vm, 11) >> 28) & 3, 3);
+}
+
+/* An external call (2) stays pending while the other is disabled; a second is refused. */
+INSNS(call, "lghi %r8,1; sigp %r2,%r8,2; ipm %r9; lghi %r4,0; sigp %r4,%r8,2; ipm %r10\n" END);
+
+TEST(external_call_pending)
+{
+	struct s390_vm *vm = s390_vm_of(call);
+	struct cpu other;
+
+	add_cpu(vm, &other, 1, CODE_AT);
+	run_to_end(vm);
+	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
+	expect_eq((gpr(vm, 10) >> 28) & 3, 1);
+	expect_eq(gpr(vm, 4), 0x80);
+}
+
+/* Set prefix (13) of a stopped CPU; of one that runs, and to where there is nothing. */
+INSNS(prefix,
+	"lghi %r8,1; llilh %r3,0x10; sigp %r2,%r8,13; ipm %r9; lghi %r2,0; llilh %r3,0x4000; sigp %r2,%r8,13\n"
+	"ipm %r10; lgr %r4,%r2; lghi %r2,0; lghi %r8,0; llilh %r3,0x10; sigp %r2,%r8,13; ipm %r11\n" END);
+INSNS(store_low, "lghi %r1,5; stg %r1,0x300(%r0); " END);
+
+TEST(set_prefix)
+{
+	struct s390_vm *vm = s390_vm_of(prefix);
+	struct cpu other;
+
+	add_cpu(vm, &other, 1, DATA_AT);
+	memcpy(vm->mem + DATA_AT, store_low, store_low_end - store_low);
+	run_to_end(vm);
+	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
+	expect_eq((gpr(vm, 10) >> 28) & 3, 1);
+	expect_eq(gpr(vm, 4), 0x100);
+	expect_eq((gpr(vm, 11) >> 28) & 3, 1);
+	expect_eq(gpr(vm, 2), 0x200);
+	run_cpu(&other);
+	expect_eq(other.run->exit_reason, KVM_EXIT_S390_SIEIC);
+	expect_eq(*s390_word(vm, 0x100300), 5);
+}
+
+/* Orders that the VMM does: start (4). */
+INSNS(start, "lghi %r8,1; sigp %r2,%r8,4; " END);
+
+TEST(start_is_user_spaces)
+{
+	struct s390_vm *vm = s390_vm_of(start);
+	struct cpu other;
+
+	add_cpu(vm, &other, 1, CODE_AT);
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	expect_eq(vm->run->s390_sieic.ipa >> 8, 0xae);
+}
+
+/* With the capability, slow ones that the kernel could do (stop, 5) as well; sense never. */
+INSNS(stop_self, "lghi %r8,0; sigp %r2,%r8,1; sigp %r2,%r8,5; 1: j 1b");
+
+TEST(all_slow_orders_to_user_space)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_S390_USER_SIGP };
+	struct s390_vm *vm = s390_vm_of(stop_self);
+
+	must(ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	expect_eq(vm->run->s390_sieic.ipa >> 8, 0xae);
+	expect_eq(vm->run->s390_sieic.ipb >> 16, 5);
+}
+
+TEST(stop_self)
+{
+	struct s390_vm *vm = s390_vm_of(stop_self);
+
+	s390_expect_icpt(vm, ICPT_STOP);
+	expect_eq(s390_mp_state(vm), KVM_MP_STATE_STOPPED);
+}
+
+/*
+ * Two CPUs hand a number to and fro through memory, each spinning until it is its turn, so both
+ * must run at the same time: 20000 turns.
+ */
+INSNS(even,
+	"llilh %r4,2; lghi %r5,0; llilh %r6,0; oill %r6,20000\n"
+	"1: lg %r1,0(%r4); cgr %r1,%r5; jne 1b; aghi %r5,2; aghi %r1,1; stg %r1,0(%r4); cgr %r5,%r6; jl 1b\n" END);
+INSNS(odd,
+	"llilh %r4,2; lghi %r5,1; llilh %r6,0; oill %r6,20000\n"
+	"1: lg %r1,0(%r4); cgr %r1,%r5; jne 1b; aghi %r5,2; aghi %r1,1; stg %r1,0(%r4); cgr %r5,%r6; jl 1b\n" END);
+
+TEST_LIMIT(two_at_once, 120)
+{
+	struct s390_vm *vm = s390_vm_of(even);
+	struct cpu other;
+
+	add_cpu(vm, &other, 1, 0x30000);
+	memcpy(vm->mem + 0x30000, odd, odd_end - odd);
+	expect_eq(pthread_create(&other.thread, NULL, run_cpu, &other), 0);
+	run_to_end(vm);
+	pthread_join(other.thread, NULL);
+	expect_eq(*s390_word(vm, DATA_AT), 20000);
+}
+
+/*
+ * CPU 0 sends an emergency signal (3) to a CPU that waits, and waits itself for the answer: 200
+ * times. Each new PSW for external interrupts is the next step; prefix areas are apart.
+ */
+INSNS(pinger,
+	"larl %r1,9f; lctlg %c0,%c0,0(%r1); lghi %r5,200; lghi %r8,1\n"
+	"1: sigp %r2,%r8,3; jnz 1b; lpswe 8(%r1)\n"
+	".org pinger+0x20; 2: brctg %r5,1b; " END "\n"
+	".balign 8; 9: .quad 0x4000; .quad 0x0102000180000000,0");
+INSNS(ponger,
+	"larl %r1,9f; lctlg %c0,%c0,0(%r1); lghi %r8,0; lghi %r5,200; j 3f\n"
+	".org ponger+0x20; 2: sigp %r2,%r8,3; jnz 2b; aghi %r5,-1; jz 4f; 3: lpswe 8(%r1)\n"
+	"4: " END "\n"
+	".balign 8; 9: .quad 0x4000; .quad 0x0102000180000000,0");
+
+TEST_LIMIT(emergency_ping_pong, 120)
+{
+	struct s390_vm *vm = s390_vm_of(pinger);
+	struct cpu other;
+
+	add_cpu(vm, &other, 1, 0x30000);
+	memcpy(vm->mem + 0x30000, ponger, ponger_end - ponger);
+	other.run->s.regs.prefix = 0x100000;
+	other.run->kvm_dirty_regs = KVM_SYNC_PREFIX;
+	*s390_word(vm, LC_EXT_NEW) = PSW_64;
+	*s390_word(vm, LC_EXT_NEW + 8) = CODE_AT + 0x20;
+	*s390_word(vm, 0x100000 + LC_EXT_NEW) = PSW_64;
+	*s390_word(vm, 0x100000 + LC_EXT_NEW + 8) = 0x30000 + 0x20;
+	expect_eq(pthread_create(&other.thread, NULL, run_cpu, &other), 0);
+	run_to_end(vm);
+	pthread_join(other.thread, NULL);
+	expect_eq(other.run->exit_reason, KVM_EXIT_S390_SIEIC);
+	expect_eq(other.run->s390_sieic.ipb >> 16, 0x777);
+}
+
+TEST(ids)
+{
+	struct s390_vm *vm = s390_vm_of(start);
+	int max = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+
+	expect(max > 0);
+	expect_errno(ioctl(vm->fd, KVM_CREATE_VCPU, 0), EEXIST);
+	expect_errno(ioctl(vm->fd, KVM_CREATE_VCPU, 4096), EINVAL);
+	must(ioctl(vm->fd, KVM_CREATE_VCPU, max - 1));
+}
