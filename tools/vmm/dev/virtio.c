@@ -5,6 +5,7 @@
 #include <string.h>
 #include "dev/virtio.h"
 #include "loop.h"
+#include "util.h"
 
 /* Which queue has been notified; the loop's argument is one pointer. */
 static struct queue_ref {
@@ -42,6 +43,7 @@ static void reset(struct virtio_dev *dev)
 	dev->status = 0;
 	dev->driver_features = 0;
 	dev->isr = 0;
+	dev->used_queues = 0;
 	for (i = 0; i < dev->n_queues; i++)
 		vq_reset(&dev->vq[i]);
 }
@@ -82,8 +84,10 @@ void virtio_enable_queue(struct virtio_dev *dev, unsigned int queue)
 void virtio_used(struct virtio_dev *dev, unsigned int queue, const struct vq_chain *chain,
 		 uint32_t written)
 {
-	if (vq_push(&dev->vq[queue], chain, written))
-		interrupt(dev, VIRTIO_MMIO_INT_VRING);
+	if (!vq_push(&dev->vq[queue], chain, written))
+		return;
+	dev->used_queues |= BIT(queue);
+	interrupt(dev, VIRTIO_MMIO_INT_VRING);
 }
 
 void virtio_kick(struct virtio_dev *dev, unsigned int queue)

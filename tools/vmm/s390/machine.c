@@ -6,9 +6,11 @@
 #include <sys/ioctl.h>
 #include "arch.h"
 #include "devices.h"
+#include "s390/css.h"
 #include "s390/image.h"
 #include "s390/machine.h"
 #include "s390/sclp.h"
+#include "s390/virtio_ccw.h"
 
 /* Interception codes, as the state description of SIE has them. */
 enum {
@@ -24,7 +26,11 @@ enum {
 /* A guest that was asked to end by an operator says by this wait that it has. */
 #define QUIESCED_AT	0xfff
 
+#define INSN_TSCH	0xb235
+
 #define DIAG_IPL	0x308
+#define DIAG_VIRTIO	0x500
+#define VIRTIO_NOTIFY	3
 
 enum {
 	IPL_CLEAR_RESET		= 0,
@@ -46,6 +52,9 @@ const struct arch_option arch_options[] = {
 
 static struct sclp sclp;
 static struct image_layout layout;
+static struct virtio_ccw transports[MAX_DEVICES];
+
+static_assert(MAX_DEVICES <= MAX_SUBCHANNELS, "a place for each device");
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 
@@ -70,6 +79,18 @@ static void take_signals(struct vmm *vm)
 		vm_ioctl(vm, KVM_ENABLE_CAP, "KVM_ENABLE_CAP(KVM_CAP_S390_USER_SIGP)", &cap);
 }
 
+static void add_devices(struct vmm *vm)
+{
+	struct virtio_dev *devs[MAX_DEVICES];
+	unsigned int i;
+
+	devices_make(vm, devs);
+	if (devices_count(&vm->opt) && !kvm_has(vm, KVM_CAP_S390_CSS_SUPPORT))
+		die(VM_SETUP, "this host's KVM leaves no channels to us: no virtio devices");
+	for (i = 0; i < devices_count(&vm->opt); i++)
+		virtio_ccw_add(vm, &transports[i], devs[i]);
+}
+
 void arch_machine_init(struct vmm *vm)
 {
 	vm_add_memory(vm, 0, vm->opt.mem);
@@ -82,6 +103,7 @@ void arch_machine_init(struct vmm *vm)
 	sclp.attention = attention;
 	sclp.ctx = vm;
 	sclp_init(&sclp);
+	add_devices(vm);
 	devices_start_console(vm, sclp_input, &sclp);
 }
 
@@ -93,9 +115,6 @@ void arch_check_images(const struct options *opt)
 {
 	const char *wrong;
 
-	if (devices_count(opt))
-		die(VM_USAGE, "%s: this machine has no channels yet to reach virtio devices by",
-		    opt->n_disks ? "--disk" : "--console virtio");
 	wrong = image_parse(opt->kernel.data, opt->kernel.size, strlen(opt->append)) ?:
 		image_place(opt->kernel.size, opt->initrd.size, opt->mem, &layout);
 	if (wrong)
@@ -113,12 +132,15 @@ void arch_boot(struct vmm *vm)
 {
 	const struct options *opt = &vm->opt;
 	const uint64_t initrd[2] = { opt->initrd.size ? layout.initrd_at : 0, opt->initrd.size };
+	struct kvm_enable_cap css = { .cap = KVM_CAP_S390_CSS_SUPPORT };
 	struct kvm_run *run = vm->vcpus[0].run;
 
 	put(vm, 0, opt->kernel.data, opt->kernel.size);
 	put(vm, layout.initrd_at, opt->initrd.data, opt->initrd.size);
 	put(vm, INITRD_WORDS_AT, initrd, sizeof(initrd));
 	put(vm, COMMAND_LINE_AT, opt->append, strlen(opt->append) + 1);
+	if (!css_empty())
+		vcpu_ioctl(&vm->vcpus[0], KVM_ENABLE_CAP, "KVM_ENABLE_CAP", &css);
 	cpus_init(vm);
 	run->psw_mask = PSW_64BIT;
 	run->psw_addr = IMAGE_ENTRY;
@@ -195,17 +217,55 @@ static unsigned int diagnose_ipl(struct vcpu *vcpu, const struct insn *insn)
 	}
 }
 
-static unsigned int diagnose(struct vcpu *vcpu, const struct insn *insn)
+/* DIAGNOSE 500. What KVM does not turn into an event by itself. */
+static unsigned int diagnose_virtio(struct vcpu *vcpu, const struct insn *insn)
 {
-	if ((insn_address(insn) & 0xffff) == DIAG_IPL)
-		return diagnose_ipl(vcpu, insn);
-	return PGM_SPECIFICATION;
+	if (insn->gpr[1] != VIRTIO_NOTIFY)
+		return PGM_SPECIFICATION;
+	insn->gpr[2] = virtio_ccw_notify(insn->gpr[2], insn->gpr[3]) ? 0 : -EINVAL;
+	return 0;
 }
 
-/* There is no subchannel. */
+static unsigned int diagnose(struct vcpu *vcpu, const struct insn *insn)
+{
+	switch (insn_address(insn) & 0xffff) {
+	case DIAG_IPL:
+		return diagnose_ipl(vcpu, insn);
+	case DIAG_VIRTIO:
+		return diagnose_virtio(vcpu, insn);
+	default:
+		return PGM_SPECIFICATION;
+	}
+}
+
+/* There is none such. */
 static unsigned int not_operational(struct vcpu *vcpu, const struct insn *insn)
 {
 	set_cc(vcpu, 3);
+	return 0;
+}
+
+static unsigned int subchannel(struct vcpu *vcpu, const struct insn *insn)
+{
+	unsigned int cc, code;
+
+	if (css_empty())
+		return not_operational(vcpu, insn);
+	code = css_instruction(vcpu, insn, &cc);
+	if (!code)
+		set_cc(vcpu, cc);
+	return code;
+}
+
+/* No report waits; limits and measurements can be set, and are not used. */
+static unsigned int no_report(struct vcpu *vcpu, const struct insn *insn)
+{
+	set_cc(vcpu, 1);
+	return 0;
+}
+
+static unsigned int no_matter(struct vcpu *vcpu, const struct insn *insn)
+{
 	return 0;
 }
 
@@ -223,17 +283,20 @@ static const struct {
 	{ 0xff00, 0x8300, diagnose },
 	{ 0xff00, 0xae00, signal_processor },
 	{ 0xffff, 0xb220, service_call },
-	{ 0xffff, 0xb230, not_operational },	/* CLEAR SUBCHANNEL */
-	{ 0xffff, 0xb231, not_operational },	/* HALT SUBCHANNEL */
-	{ 0xffff, 0xb232, not_operational },	/* MODIFY SUBCHANNEL */
-	{ 0xffff, 0xb233, not_operational },	/* START SUBCHANNEL */
-	{ 0xffff, 0xb234, not_operational },	/* STORE SUBCHANNEL */
-	{ 0xffff, 0xb235, not_operational },	/* TEST SUBCHANNEL */
+	{ 0xffff, 0xb230, subchannel },		/* CLEAR SUBCHANNEL */
+	{ 0xffff, 0xb231, subchannel },		/* HALT SUBCHANNEL */
+	{ 0xffff, 0xb232, subchannel },		/* MODIFY SUBCHANNEL */
+	{ 0xffff, 0xb233, subchannel },		/* START SUBCHANNEL */
+	{ 0xffff, 0xb234, subchannel },		/* STORE SUBCHANNEL */
+	{ 0xffff, 0xb235, subchannel },		/* TEST SUBCHANNEL */
 	{ 0xffff, 0xb236, nothing_pending },	/* TEST PENDING INTERRUPTION */
-	{ 0xffff, 0xb238, not_operational },	/* RESUME SUBCHANNEL */
+	{ 0xffff, 0xb237, no_matter },		/* SET ADDRESS LIMIT */
+	{ 0xffff, 0xb238, subchannel },		/* RESUME SUBCHANNEL */
+	{ 0xffff, 0xb239, no_report },		/* STORE CHANNEL REPORT WORD */
 	{ 0xffff, 0xb23b, not_operational },	/* RESET CHANNEL PATH */
+	{ 0xffff, 0xb23c, no_matter },		/* SET CHANNEL MONITOR */
 	{ 0xffff, 0xb25f, not_operational },	/* CHANNEL SUBSYSTEM CALL */
-	{ 0xffff, 0xb276, not_operational },	/* CANCEL SUBCHANNEL */
+	{ 0xffff, 0xb276, subchannel },		/* CANCEL SUBCHANNEL */
 };
 
 static unsigned int serve(struct vcpu *vcpu, const struct insn *insn)
@@ -248,22 +311,18 @@ static unsigned int serve(struct vcpu *vcpu, const struct insn *insn)
 	return PGM_OPERATION;
 }
 
-static void instruction(struct vcpu *vcpu)
+static void instruction(struct vcpu *vcpu, uint16_t ipa, uint32_t ipb,
+			unsigned int (*how)(struct vcpu *vcpu, const struct insn *insn))
 {
-	const struct kvm_run *run = vcpu->run;
 	struct kvm_regs regs;
-	const struct insn insn = {
-		.ipa	= run->s390_sieic.ipa,
-		.ipb	= run->s390_sieic.ipb,
-		.gpr	= (uint64_t *)regs.gprs,
-	};
+	const struct insn insn = { .ipa = ipa, .ipb = ipb, .gpr = (uint64_t *)regs.gprs };
 	unsigned int code;
 
 	vcpu_ioctl(vcpu, KVM_GET_REGS, "KVM_GET_REGS", &regs);
-	code = serve(vcpu, &insn);
-	if (code)
+	code = how(vcpu, &insn);
+	if (code && code != PGM_GIVEN)
 		program_interruption(vcpu, code);
-	else
+	else if (!code)
 		vcpu_ioctl(vcpu, KVM_SET_REGS, "KVM_SET_REGS", &regs);
 }
 
@@ -276,6 +335,8 @@ const char *arch_exit_name(unsigned int reason)
 		return "s390-intercept";
 	case KVM_EXIT_S390_RESET:
 		return "s390-reset";
+	case KVM_EXIT_S390_TSCH:
+		return "s390-test-subchannel";
 	default:
 		return NULL;
 	}
@@ -298,14 +359,24 @@ static void disabled_wait(struct vcpu *vcpu)
 		crashed(vcpu, "disabled wait");
 }
 
+static unsigned int test_subchannel(struct vcpu *vcpu, const struct insn *insn)
+{
+	unsigned int cc, code = css_test_subchannel(vcpu, insn, &cc);
+
+	if (!code)
+		set_cc(vcpu, cc);
+	return code;
+}
+
 static void intercept(struct vcpu *vcpu)
 {
-	const unsigned int code = vcpu->run->s390_sieic.icptcode;
+	const struct kvm_run *run = vcpu->run;
+	const unsigned int code = run->s390_sieic.icptcode;
 	char what[60];
 
 	switch (code) {
 	case ICPT_INSTRUCTION:
-		return instruction(vcpu);
+		return instruction(vcpu, run->s390_sieic.ipa, run->s390_sieic.ipb, serve);
 	case ICPT_WAIT:
 		return disabled_wait(vcpu);
 	case ICPT_STOP:
@@ -325,6 +396,9 @@ bool arch_handle_exit(struct vcpu *vcpu)
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_S390_SIEIC:
 		intercept(vcpu);
+		return true;
+	case KVM_EXIT_S390_TSCH:
+		instruction(vcpu, INSN_TSCH, vcpu->run->s390_tsch.ipb, test_subchannel);
 		return true;
 	case KVM_EXIT_S390_RESET:
 		vm_end(vcpu->vmm, VM_OK, "the guest asked for a reset");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The s390 machine: memory from 0 on, CPUs, and the SCLP. No channels: there is no device to reach
- * by one, and every instruction that asks for one is told so (condition code 3).
+ * The s390 machine: memory from 0 on, CPUs, the SCLP, and a subchannel for each virtio device
+ * (css.h). Without devices there is no channel subsystem: every instruction that asks for a
+ * subchannel is told that there is none (condition code 3).
  *
  * Host and guest have the same byte order, that of the architecture: structures that the guest sees
  * are written down as they are.
@@ -17,6 +18,8 @@ enum {
 	PGM_PRIVILEGED		= 0x02,
 	PGM_ADDRESSING		= 0x05,
 	PGM_SPECIFICATION	= 0x06,
+	PGM_OPERAND		= 0x15,
+	PGM_GIVEN		= 0x10000,	/* not one: KVM has made one pending */
 };
 
 /* Bits of a PSW's first doubleword. */
