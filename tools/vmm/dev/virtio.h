@@ -35,7 +35,7 @@ struct virtio_dev {
 	uint8_t			status;
 	uint64_t		driver_features;
 	uint32_t		isr;		/* VIRTIO_MMIO_INT_* */
-	uint32_t		used_queues;	/* a bit for each that has news; for transports that tell */
+	uint32_t		used_queues;	/* a bit for each that has news */
 	struct virtqueue	vq[VIRTIO_QUEUES];
 };
 

@@ -28,7 +28,7 @@ enum {
 struct features {
 	uint32_t	bits;		/* little-endian */
 	uint8_t		index;
-} __attribute__((packed));
+};
 
 struct queue_config {
 	uint16_t	index, size;
