@@ -26,7 +26,7 @@ struct flic_adapter {
 };
 
 struct flic {
-	struct flic_adapter *adapters[MAX_ADAPTERS];	/* under kvm->lock; entries are only added */
+	struct flic_adapter *adapters[MAX_ADAPTERS];	/* added under kvm->lock, none is taken */
 };
 
 static struct flic *flic_of(struct kvm_device *dev)
@@ -59,7 +59,7 @@ static void flic_destroy(struct kvm_device *dev)
 	kvfree(flic);
 }
 
-/* attr->addr has attr->attr bytes: interrupts, one behind the other; those before a bad one stay. */
+/* attr->addr has attr->attr bytes: interrupts in a row; those before a bad one stay. */
 static int enqueue(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
 	const struct kvm_s390_irq __user *user = u64_to_user_ptr(attr->addr);

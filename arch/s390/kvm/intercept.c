@@ -83,10 +83,14 @@ static bool host_protected(struct s390_vcpu *v)
 		return false;	/* the guest's own tables forbid it */
 	slot = kvm_slot_find(v->vcpu.kvm, gpa_to_gfn(abs));
 	r = kvm_pfn_get(v->vcpu.kvm, slot, gpa_to_gfn(abs), KVM_PFN_ATOMIC, &pfn);
-	if (r)
+	if (!r) {
+		kvm_pfn_put(&pfn, false);
+		if (pfn.writable)
+			return false;	/* by a storage key, then */
+	} else if (r != -EAGAIN) {
 		return false;
-	kvm_pfn_put(&pfn, false);
-	return !pfn.writable && !s390_gmap_fault(vm_of(v), abs, true);
+	}
+	return !s390_gmap_fault(vm_of(v), abs, true);
 }
 
 /*

@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <asm/pgtable.h>
+#include <asm/sclp.h>
 
 #include "s390.h"
 
@@ -59,34 +60,85 @@ void s390_memory_exit(void)
 	gmap_unregister_pte_notifier(&notifier);
 }
 
-/*
- * A fresh, empty address space for addresses below @limit. Context: no slot and no vCPU, kvm->lock
- * or a new VM.
- */
-int s390_gmap_create(struct s390_vm *vm, u64 limit)
+static gpa_t slot_start(const struct kvm_slot *slot)
 {
-	u64 last = min_t(u64, limit, TASK_SIZE_MAX) - 1;
-	struct gmap *gmap = gmap_create(vm->kvm.mm, last);
+	return gfn_to_gpa(slot->base_gfn);
+}
+
+static unsigned long slot_bytes(const struct kvm_slot *slot)
+{
+	return slot->npages << PAGE_SHIFT;
+}
+
+static int map_slot(struct gmap *gmap, const struct kvm_slot *slot)
+{
+	return gmap_map_segment(gmap, slot->hva, slot_start(slot),
+				slot_bytes(slot));
+}
+
+/* An address space with the slots that there are. */
+static struct gmap *make_gmap(struct kvm *kvm, u64 limit)
+{
+	struct gmap *gmap = gmap_create(kvm->mm, min_t(u64, limit, TASK_SIZE_MAX) - 1);
+	struct kvm_slot *slot;
+	unsigned int i;
+	int r = 0;
+
+	if (!gmap)
+		return ERR_PTR(-ENOMEM);
+	gmap->private = kvm;
+	kvm_for_each_slot(slot, i, kvm_slots(kvm, 0)) {
+		r = map_slot(gmap, slot);
+		if (r)
+			break;
+	}
+	if (!r)
+		return gmap;
+	gmap_remove(gmap);
+	return ERR_PTR(r);
+}
+
+/* The address space of a new VM: as large as the machine's CPUs can address for a guest. */
+int s390_gmap_init(struct s390_vm *vm)
+{
+	u64 limit = sclp.hamax == U64_MAX ? KVM_S390_NO_MEM_LIMIT : sclp.hamax + 1;
+	struct gmap *gmap = gmap_create(vm->kvm.mm, min_t(u64, limit, TASK_SIZE_MAX) - 1);
 
 	if (!gmap)
 		return -ENOMEM;
 	gmap->private = &vm->kvm;
-	if (vm->gmap)
-		gmap_remove(vm->gmap);
 	vm->gmap = gmap;
 	vm->mem_limit = limit;
 	return 0;
 }
 
-/*
- * Another limit. Context: kvm->lock and slots_lock held, no vCPU. The slots that there are move
- * over.
+/**
+ * s390_limit_change - addresses from @limit on are no storage any more
+ * @vm: the VM, which has no vCPU
+ * @limit: the first address that is too high, or KVM_S390_NO_MEM_LIMIT
+ *
+ * Context: kvm->lock and slots_lock held; sleeps.
+ * Return: 0, -ENOMEM, -E2BIG more than the machine has, -EINVAL a slot lies beyond.
  */
 int s390_limit_change(struct s390_vm *vm, u64 limit)
 {
-	if (kvm_slots_count(kvm_slots(&vm->kvm, 0)))
-		return -EBUSY;	/* nobody sets it that late */
-	return s390_gmap_create(vm, limit);
+	struct kvm_slot *slot;
+	struct gmap *gmap;
+	unsigned int i;
+
+	if (limit > vm->mem_limit && vm->mem_limit != KVM_S390_NO_MEM_LIMIT)
+		return -E2BIG;
+	kvm_for_each_slot(slot, i, kvm_slots(&vm->kvm, 0)) {
+		if (slot_start(slot) + slot_bytes(slot) > limit)
+			return -EINVAL;
+	}
+	gmap = make_gmap(&vm->kvm, limit);
+	if (IS_ERR(gmap))
+		return PTR_ERR(gmap);
+	gmap_remove(vm->gmap);
+	vm->gmap = gmap;
+	vm->mem_limit = limit;
+	return 0;
 }
 
 /* -EFAULT when the prefix is where there is no memory. */
@@ -102,22 +154,6 @@ int s390_prefix_map(struct s390_vcpu *v)
 int s390_gmap_fault(struct s390_vm *vm, gpa_t gpa, bool write)
 {
 	return gmap_fault(vm->gmap, gpa, write ? FAULT_FLAG_WRITE : 0);
-}
-
-static gpa_t slot_start(const struct kvm_slot *slot)
-{
-	return gfn_to_gpa(slot->base_gfn);
-}
-
-static unsigned long slot_bytes(const struct kvm_slot *slot)
-{
-	return slot->npages << PAGE_SHIFT;
-}
-
-static int map_slot(struct kvm *kvm, const struct kvm_slot *slot)
-{
-	return gmap_map_segment(to_s390_vm(kvm)->gmap, slot->hva, slot_start(slot),
-				slot_bytes(slot));
 }
 
 static void unmap_slot(struct kvm *kvm, const struct kvm_slot *slot)
@@ -138,14 +174,14 @@ int s390_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_sl
 		return -EINVAL;
 	if (slot_start(new) + slot_bytes(new) > to_s390_vm(kvm)->mem_limit)
 		return -EINVAL;
-	return change == SLOT_CREATE ? map_slot(kvm, new) : 0;
+	return change == SLOT_CREATE ? map_slot(to_s390_vm(kvm)->gmap, new) : 0;
 }
 
 void s390_slot_commit(struct kvm *kvm, const struct kvm_slot *old, const struct kvm_slot *new,
 		      enum kvm_slot_change change)
 {
 	if (change == SLOT_MOVE)
-		KVM_BUG_ON(map_slot(kvm, new), kvm);
+		KVM_BUG_ON(map_slot(to_s390_vm(kvm)->gmap, new), kvm);
 }
 
 void s390_slot_free(struct kvm *kvm, struct kvm_slot *slot)

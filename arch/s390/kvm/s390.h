@@ -237,7 +237,7 @@ void s390_insn_retry(struct s390_vcpu *v);
 unsigned int s390_icpt_length(const struct s390_vcpu *v);
 
 /* memory.c */
-int s390_gmap_create(struct s390_vm *vm, u64 limit);
+int s390_gmap_init(struct s390_vm *vm);
 int s390_limit_change(struct s390_vm *vm, u64 limit);
 int s390_prefix_map(struct s390_vcpu *v);
 int s390_gmap_fault(struct s390_vm *vm, gpa_t gpa, bool write);

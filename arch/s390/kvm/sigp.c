@@ -66,8 +66,8 @@ static int emergency(struct sigp *s)
 }
 
 /*
- * Refused is a CPU (PoP 4) that is stopped, enabled, and either in a wait at address 0 or in none of
- * the spaces that the parameter names.
+ * Refused is a CPU (PoP 4) that is stopped, enabled, and either in a wait at address 0 or in none
+ * of the spaces that the parameter names.
  */
 static bool may_signal(const struct sigp *s)
 {

@@ -48,7 +48,7 @@ int s390_vm_init(struct kvm *kvm, unsigned long type)
 		INIT_LIST_HEAD(&vm->irq.io[i]);
 	r = alloc_low_pages(vm);
 	if (!r)
-		r = s390_gmap_create(vm, KVM_S390_NO_MEM_LIMIT);
+		r = s390_gmap_init(vm);
 	if (r) {
 		free_low_pages(vm);
 		return r;
