@@ -45,13 +45,14 @@ make_iso()
 		-boot-info-table "$iso" 2> "$work/xorriso.err" || { cat "$work/xorriso.err" >&2; return 1; }
 }
 
-# Time is instructions executed, and nothing waits for the wall clock.
+# Time is instructions executed, and nothing waits for the wall clock. The quantum is what each of several processors executes
+# before it is the next one's turn: the most that Bochs takes, which saves a third of the time.
 configure_bochs()
 {
 	cat <<-END
 		config_interface: textconfig
 		display_library: sdl2
-		cpu: model=$model, count=$cpus:1:1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+		cpu: model=$model, count=$cpus:1:1, ips=50000000, quantum=32, reset_on_triple_fault=0, ignore_bad_msrs=1
 		memory: guest=$mem, host=$mem
 		romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
