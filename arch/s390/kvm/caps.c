@@ -28,6 +28,8 @@ static const struct kvm_cap rows[] = {
 	{ KVM_CAP_VM_ATTRIBUTES,	1 },
 	{ KVM_CAP_S390_INJECT_IRQ,	1 },
 	{ KVM_CAP_S390_IRQ_STATE,	1 },
+	{ KVM_CAP_S390_IRQCHIP,		1 },
+	{ KVM_CAP_IRQFD_RESAMPLE,	0 },
 	{ KVM_CAP_S390_USER_SIGP,	1 },
 	{ KVM_CAP_S390_USER_STSI,	1 },
 	{ KVM_CAP_S390_USER_INSTR0,	1 },
@@ -48,6 +50,9 @@ int s390_vm_enable_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
 	switch (cap->cap) {
 	case KVM_CAP_S390_USER_SIGP:
 		WRITE_ONCE(vm->user_sigp, true);
+		return 0;
+	case KVM_CAP_S390_IRQCHIP:
+		WRITE_ONCE(vm->irqchip, true);
 		return 0;
 	case KVM_CAP_S390_USER_STSI:
 		WRITE_ONCE(vm->user_stsi, true);

@@ -2,7 +2,7 @@
 /*
  * The floating interrupt controller, a device of which a VM has one (Documentation/virt/kvm/
  * devices/s390_flic.rst of the kernel): the VMM's access to the floating interrupts that wait, and
- * the adapters whose interrupts are known by number.
+ * to the adapters (adapter.c).
  *
  * Asynchronous page faults may be allowed and forbidden here. We never make use of the permission,
  * so there is nothing to wait for when it is taken back.
@@ -13,50 +13,19 @@
 
 #include "s390.h"
 
-#define MAX_ADAPTERS	(PAGE_SIZE / sizeof(void *))
-
-/* I/O interruption word of an adapter's: bit 0, and the subclass (PoP 6, I/O interruptions). */
-#define INT_WORD_ADAPTER	0x80000000
-#define INT_WORD_ISC_SHIFT	27
-
-struct flic_adapter {
-	u8	isc;
-	bool	maskable;
-	bool	masked;
-};
-
-struct flic {
-	struct flic_adapter *adapters[MAX_ADAPTERS];	/* added under kvm->lock, none is taken */
-};
-
-static struct flic *flic_of(struct kvm_device *dev)
-{
-	return dev->private;
-}
-
 static int flic_create(struct kvm_device *dev, u32 type)
 {
 	struct s390_vm *vm = to_s390_vm(dev->kvm);
-	struct flic *flic;
 
 	if (vm->has_flic)
 		return -EINVAL;
-	flic = kvzalloc(sizeof(*flic), GFP_KERNEL_ACCOUNT);
-	if (!flic)
-		return -ENOMEM;
-	dev->private = flic;
 	vm->has_flic = true;
 	return 0;
 }
 
 static void flic_destroy(struct kvm_device *dev)
 {
-	struct flic *flic = flic_of(dev);
-	unsigned int i;
-
-	for (i = 0; i < MAX_ADAPTERS; i++)
-		kfree(flic->adapters[i]);
-	kvfree(flic);
+	to_s390_vm(dev->kvm)->has_flic = false;
 }
 
 /* attr->addr has attr->attr bytes: interrupts in a row; those before a bad one stay. */
@@ -124,53 +93,28 @@ static int get_all_irqs(struct kvm_device *dev, struct kvm_device_attr *attr)
 
 static int adapter_register(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
-	struct flic *flic = flic_of(dev);
 	struct kvm_s390_io_adapter info;
-	struct flic_adapter *adapter;
-	int r = 0;
 
 	if (copy_from_user(&info, u64_to_user_ptr(attr->addr), sizeof(info)))
 		return -EFAULT;
-	if (info.id >= MAX_ADAPTERS || info.isc >= S390_ISCS)
-		return -EINVAL;
-	adapter = kzalloc(sizeof(*adapter), GFP_KERNEL_ACCOUNT);
-	if (!adapter)
-		return -ENOMEM;
-	adapter->isc = info.isc;
-	adapter->maskable = info.maskable;
-	mutex_lock(&dev->kvm->lock);
-	if (flic->adapters[info.id])
-		r = -EINVAL;
-	else
-		flic->adapters[info.id] = adapter;
-	mutex_unlock(&dev->kvm->lock);
-	if (r)
-		kfree(adapter);
-	return r;
-}
-
-static struct flic_adapter *adapter_of(struct kvm_device *dev, u64 id)
-{
-	return id < MAX_ADAPTERS ? READ_ONCE(flic_of(dev)->adapters[id]) : NULL;
+	return s390_adapter_add(to_s390_vm(dev->kvm), &info);
 }
 
 static int adapter_modify(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
 	struct kvm_s390_io_adapter_req req;
-	struct flic_adapter *adapter;
-	int r;
+	struct s390_adapter *adapter;
 
 	if (copy_from_user(&req, u64_to_user_ptr(attr->addr), sizeof(req)))
 		return -EFAULT;
-	adapter = adapter_of(dev, req.id);
+	adapter = s390_adapter_of(to_s390_vm(dev->kvm), req.id);
 	if (!adapter)
 		return -EINVAL;
 	switch (req.type) {
 	case KVM_S390_IO_ADAPTER_MASK:
 		if (!adapter->maskable)
 			return -EINVAL;
-		r = xchg(&adapter->masked, !!req.mask);
-		return r;	/* what it was before */
+		return xchg(&adapter->masked, !!req.mask);	/* what it was before */
 	case KVM_S390_IO_ADAPTER_MAP:
 	case KVM_S390_IO_ADAPTER_UNMAP:
 		return 0;	/* documented to do nothing any more */
@@ -182,13 +126,10 @@ static int adapter_modify(struct kvm_device *dev, struct kvm_device_attr *attr)
 /* attr->attr is the adapter's number. */
 static int airq_inject(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
-	const struct flic_adapter *adapter = adapter_of(dev, attr->attr);
-	struct kvm_s390_irq irq = { .type = KVM_S390_INT_IO(1, 0, 0, 0) };
+	struct s390_vm *vm = to_s390_vm(dev->kvm);
+	const struct s390_adapter *adapter = s390_adapter_of(vm, attr->attr);
 
-	if (!adapter)
-		return -EINVAL;
-	irq.u.io.io_int_word = INT_WORD_ADAPTER | (u32)adapter->isc << INT_WORD_ISC_SHIFT;
-	return s390_inject_float(dev->kvm, &irq);
+	return adapter ? s390_adapter_interrupt(vm, adapter) : -EINVAL;
 }
 
 static int nothing(struct kvm_device *dev, struct kvm_device_attr *attr)

@@ -64,6 +64,10 @@ static struct kvm_arch_ops s390_arch = {
 	.vcpu_bar	= s390_vcpu_bar,
 	.vcpu_async_ioctl = s390_vcpu_async_ioctl,
 
+	.route_set	= s390_route_set,
+	.irqchip_in_kernel = s390_irqchip,
+	.irqfd_allowed	= s390_irqfd_allowed,
+
 	.slot_prepare	= s390_slot_prepare,
 	.slot_commit	= s390_slot_commit,
 	.slot_free	= s390_slot_free,

@@ -99,8 +99,19 @@ struct s390_io_irq {
 
 #define S390_ISCS	8
 
+#define S390_MAX_ADAPTERS	64
+
+struct s390_adapter {
+	u8	isc;
+	bool	swap;		/* its indicators are counted from the left */
+	bool	maskable;
+	bool	masked;		/* xchg() */
+};
+
 struct s390_vm {
 	struct kvm		kvm;		/* first */
+	struct s390_adapter	*adapters[S390_MAX_ADAPTERS];	/* added under kvm->lock, none is taken */
+	bool			irqchip;	/* KVM_CAP_S390_IRQCHIP was enabled */
 	/* changes only while there is no vCPU, under kvm->lock */
 	struct gmap		*gmap;
 	u64			mem_limit;	/* first address that is too high; U64_MAX: none */
@@ -305,6 +316,17 @@ bool s390_float_io_take(struct s390_vm *vm, u8 isc_mask, u32 schid, struct s390_
 int s390_float_list(struct s390_vm *vm, struct kvm_s390_irq *irqs, unsigned int room);
 long s390_vm_interrupt(struct kvm *kvm, struct kvm_arg *arg);
 long s390_vcpu_async_ioctl(struct kvm_vcpu *vcpu, unsigned int cmd, unsigned long arg);
+
+/* adapter.c */
+int s390_adapter_add(struct s390_vm *vm, const struct kvm_s390_io_adapter *info);
+void s390_adapters_free(struct s390_vm *vm);
+struct s390_adapter *s390_adapter_of(struct s390_vm *vm, u64 id);
+int s390_adapter_interrupt(struct s390_vm *vm, const struct s390_adapter *adapter);
+int s390_route_set(struct kvm *kvm, struct kvm_irq_route *route,
+		   const struct kvm_irq_routing_entry *entry);
+bool s390_irqchip(struct kvm *kvm);
+bool s390_irqfd_allowed(struct kvm *kvm, struct kvm_irqfd *args);
+long s390_vm_create_irqchip(struct kvm *kvm, struct kvm_arg *arg);
 
 /* irq_state.c, flic.c */
 extern const struct kvm_device_class s390_flic_class;

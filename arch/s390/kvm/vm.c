@@ -63,12 +63,14 @@ void s390_vm_destroy(struct kvm *kvm)
 	struct s390_vm *vm = to_s390_vm(kvm);
 
 	s390_float_clear(kvm);
+	s390_adapters_free(vm);
 	gmap_remove(vm->gmap);
 	free_low_pages(vm);
 }
 
 static const struct kvm_ioctl rows[] = {
 	KVM_VM_IOCTL(KVM_S390_INTERRUPT,	ARG_IN,	  LOCK_NONE,	s390_vm_interrupt),
+	KVM_VM_IOCTL(KVM_CREATE_IRQCHIP,	ARG_ANY,  LOCK_VM,	s390_vm_create_irqchip),
 	KVM_VM_IOCTL(KVM_S390_GET_SKEYS,	ARG_IN,	  LOCK_NONE,	s390_get_skeys),
 	KVM_VM_IOCTL(KVM_S390_SET_SKEYS,	ARG_IN,	  LOCK_NONE,	s390_set_skeys),
 	KVM_VM_IOCTL(KVM_SET_DEVICE_ATTR,	ARG_IN,	  LOCK_NONE,	s390_vm_set_attr),

@@ -3,6 +3,7 @@
  * Interrupts: kinds, masks, order, and what a wrong one is answered with.
  */
 #include <pthread.h>
+#include <sys/eventfd.h>
 
 #include "s390.h"
 
@@ -279,4 +280,53 @@ TEST(one_flic)
 
 	make_flic(vm);
 	expect_errno(ioctl(vm->fd, KVM_CREATE_DEVICE, &args), EINVAL);
+}
+
+/*
+ * An eventfd that is an adapter's interrupt: bits in guest storage, then the interrupt; none while
+ * the summary bit is set still.
+ */
+TEST(irqfd_by_adapter)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_S390_IRQCHIP };
+	struct kvm_s390_io_adapter adapter = { .id = 3, .isc = 2, .swap = 1 };
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entry;
+	} routing = {
+		.head.nr = 1,
+		.entry = {
+			.gsi = 7,
+			.type = KVM_IRQ_ROUTING_S390_ADAPTER,
+			.u.adapter = {
+				.ind_addr = DATA_AT, .ind_offset = 65,
+				.summary_addr = DATA_AT + 0x1000, .summary_offset = 2, .adapter_id = 3,
+			},
+		},
+	};
+	struct kvm_irqfd irqfd = { .gsi = 7 };
+	struct s390_vm *vm = s390_vm_of(enabled);
+	int flic = make_flic(vm), fd = must(eventfd(0, 0));
+	uint64_t one = 1;
+
+	irqfd.fd = fd;
+	expect_errno(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), EINVAL);
+	must(ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+	must(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
+	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER, sizeof(adapter),
+		       &adapter));
+	must(ioctl(vm->fd, KVM_SET_GSI_ROUTING, &routing));
+	must(ioctl(vm->fd, KVM_IRQFD, &irqfd));
+	expect_eq(write(fd, &one, sizeof(one)), sizeof(one));
+	s390_expect_wait(vm, WAIT_OF(LC_IO_NEW));
+	expect_eq(*(uint32_t *)(vm->mem + 0xc0), 0x90000000);
+	expect_eq(*s390_word(vm, DATA_AT), 0);
+	expect_eq(*s390_word(vm, DATA_AT + 8), 1UL << 62);
+	expect_eq(*s390_word(vm, DATA_AT + 0x1000), 1UL << 61);
+	/* the summary is set still: the indicator comes, and no interrupt */
+	*s390_word(vm, DATA_AT + 8) = 0;
+	expect_eq(write(fd, &one, sizeof(one)), sizeof(one));
+	usleep(200000);
+	expect_eq(*s390_word(vm, DATA_AT + 8), 1UL << 62);
+	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, 72, &routing), 0);
 }

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Adapters: sources of I/O interrupts that are known by a number, and the routes that lead to them.
+ *
+ * An adapter has no subchannel. It tells what has happened by bits in guest storage: an indicator
+ * for the event, and a summary indicator for the adapter. Only when the summary was not set yet is
+ * there an interrupt. A route (KVM_IRQ_ROUTING_S390_ADAPTER, KVM API 4.52) names adapter and bits, so
+ * that an irqfd sets them and interrupts.
+ *
+ * Bits are counted from the right of a doubleword or, for an adapter that was registered with @swap,
+ * from the left, as a guest of this architecture does.
+ */
+#include <linux/highmem.h>
+#include <linux/slab.h>
+
+#include "s390.h"
+
+/* I/O interruption word of an adapter's: bit 0, and the subclass (PoP 6, I/O interruptions). */
+#define INT_WORD_ADAPTER	0x80000000
+#define INT_WORD_ISC_SHIFT	27
+
+int s390_adapter_add(struct s390_vm *vm, const struct kvm_s390_io_adapter *info)
+{
+	struct s390_adapter *adapter;
+	int r = 0;
+
+	if (info->id >= S390_MAX_ADAPTERS || info->isc >= S390_ISCS)
+		return -EINVAL;
+	adapter = kzalloc(sizeof(*adapter), GFP_KERNEL_ACCOUNT);
+	if (!adapter)
+		return -ENOMEM;
+	adapter->isc = info->isc;
+	adapter->maskable = info->maskable;
+	adapter->swap = info->swap;
+	mutex_lock(&vm->kvm.lock);
+	if (vm->adapters[info->id])
+		r = -EINVAL;
+	else
+		WRITE_ONCE(vm->adapters[info->id], adapter);
+	mutex_unlock(&vm->kvm.lock);
+	if (r)
+		kfree(adapter);
+	return r;
+}
+
+void s390_adapters_free(struct s390_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < S390_MAX_ADAPTERS; i++)
+		kfree(vm->adapters[i]);
+}
+
+struct s390_adapter *s390_adapter_of(struct s390_vm *vm, u64 id)
+{
+	return id < S390_MAX_ADAPTERS ? READ_ONCE(vm->adapters[id]) : NULL;
+}
+
+int s390_adapter_interrupt(struct s390_vm *vm, const struct s390_adapter *adapter)
+{
+	struct kvm_s390_irq irq = { .type = KVM_S390_INT_IO(1, 0, 0, 0) };
+
+	irq.u.io.io_int_word = INT_WORD_ADAPTER | (u32)adapter->isc << INT_WORD_ISC_SHIFT;
+	return s390_inject_float(&vm->kvm, &irq);
+}
+
+/* Set bit @nr behind @at. Return: whether it was set before; -EFAULT no storage there. */
+static int set_indicator(struct kvm *kvm, gpa_t at, u64 nr, bool swap)
+{
+	unsigned long bit;
+	struct kvm_slot *slot;
+	struct kvm_pfn pfn;
+	gfn_t gfn;
+	int was;
+
+	at += nr / BITS_PER_LONG * sizeof(long);
+	gfn = gpa_to_gfn(at);
+	bit = offset_in_page(at) / sizeof(long) * BITS_PER_LONG;
+	bit += (nr % BITS_PER_LONG) ^ (swap ? BITS_PER_LONG - 1 : 0);
+	slot = kvm_slot_find(kvm, gfn);
+	if (at % sizeof(long) || kvm_pfn_get(kvm, slot, gfn, KVM_PFN_WRITE, &pfn))
+		return -EFAULT;
+	if (!pfn.page) {
+		kvm_pfn_put(&pfn, false);
+		return -EFAULT;
+	}
+	was = test_and_set_bit(bit, page_address(pfn.page));
+	kvm_mark_dirty(kvm, slot, gfn);
+	kvm_pfn_put(&pfn, true);
+	return was;
+}
+
+static int set_indicators(struct kvm *kvm, const struct kvm_irq_route *route, bool swap)
+{
+	int idx = srcu_read_lock(&kvm->srcu);
+	int r;
+
+	r = set_indicator(kvm, route->adapter.ind_addr, route->adapter.ind_offset, swap);
+	if (r >= 0)
+		r = set_indicator(kvm, route->adapter.summary_addr, route->adapter.summary_offset,
+				  swap);
+	srcu_read_unlock(&kvm->srcu, idx);
+	return r;
+}
+
+/* The indicators tell of an event even while the adapter is masked; the guest looks when it opens. */
+static int route_deliver(struct kvm *kvm, struct kvm_irq_route *route, int source, int level,
+			 bool line_status)
+{
+	struct s390_vm *vm = to_s390_vm(kvm);
+	struct s390_adapter *adapter = s390_adapter_of(vm, route->adapter.adapter_id);
+	int r;
+
+	if (!level)
+		return 0;	/* events, no levels */
+	if (!adapter)
+		return -1;
+	r = set_indicators(kvm, route, adapter->swap);
+	if (r)
+		return r < 0 ? -1 : 0;
+	if (READ_ONCE(adapter->masked))
+		return 0;
+	return s390_adapter_interrupt(vm, adapter) ? -1 : 1;
+}
+
+int s390_route_set(struct kvm *kvm, struct kvm_irq_route *route,
+		   const struct kvm_irq_routing_entry *entry)
+{
+	if (entry->type != KVM_IRQ_ROUTING_S390_ADAPTER)
+		return -EINVAL;
+	route->type = entry->type;
+	route->set = route_deliver;
+	route->adapter.ind_addr = entry->u.adapter.ind_addr;
+	route->adapter.summary_addr = entry->u.adapter.summary_addr;
+	route->adapter.ind_offset = entry->u.adapter.ind_offset;
+	route->adapter.summary_offset = entry->u.adapter.summary_offset;
+	route->adapter.adapter_id = entry->u.adapter.adapter_id;
+	return 0;
+}
+
+bool s390_irqchip(struct kvm *kvm)
+{
+	return READ_ONCE(to_s390_vm(kvm)->irqchip);
+}
+
+/* The guest does not acknowledge: nothing can be resampled. */
+bool s390_irqfd_allowed(struct kvm *kvm, struct kvm_irqfd *args)
+{
+	return s390_irqchip(kvm) && !(args->flags & KVM_IRQFD_FLAG_RESAMPLE);
+}
+
+/* Routes may be set from now on, of which there are none yet. Context: kvm->lock held. */
+long s390_vm_create_irqchip(struct kvm *kvm, struct kvm_arg *arg)
+{
+	return s390_irqchip(kvm) ? 0 : -EINVAL;
+}
