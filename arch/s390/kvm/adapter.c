@@ -4,11 +4,11 @@
  *
  * An adapter has no subchannel. It tells what has happened by bits in guest storage: an indicator
  * for the event, and a summary indicator for the adapter. Only when the summary was not set yet is
- * there an interrupt. A route (KVM_IRQ_ROUTING_S390_ADAPTER, KVM API 4.52) names adapter and bits, so
- * that an irqfd sets them and interrupts.
+ * there an interrupt. A route (KVM_IRQ_ROUTING_S390_ADAPTER, KVM API 4.52) names adapter and bits,
+ * so that an irqfd sets them and interrupts.
  *
- * Bits are counted from the right of a doubleword or, for an adapter that was registered with @swap,
- * from the left, as a guest of this architecture does.
+ * Bits are counted from the right of a doubleword or, for an adapter that was registered with
+ * @swap, from the left, as a guest of this architecture does.
  */
 #include <linux/highmem.h>
 #include <linux/slab.h>
@@ -103,7 +103,7 @@ static int set_indicators(struct kvm *kvm, const struct kvm_irq_route *route, bo
 	return r;
 }
 
-/* The indicators tell of an event even while the adapter is masked; the guest looks when it opens. */
+/* The indicators tell of an event even while the adapter is masked. */
 static int route_deliver(struct kvm *kvm, struct kvm_irq_route *route, int source, int level,
 			 bool line_status)
 {

@@ -150,11 +150,61 @@ static int processor_set(struct s390_vm *vm, void __user *user)
 	return r;
 }
 
+/*
+ * Features of the interpretation itself. All but one are for guests that run guests, of which there
+ * are none: what is left is to have host protection told apart from the guest's.
+ */
+static void feat_available(struct kvm_s390_vm_cpu_feat *feat)
+{
+	*feat = (struct kvm_s390_vm_cpu_feat){ };
+	if (MACHINE_HAS_ESOP)
+		feat->feat[0] = 1ULL << (63 - KVM_S390_VM_CPU_FEAT_ESOP);
+}
+
+static int machine_feat_get(struct s390_vm *vm, void __user *user)
+{
+	struct kvm_s390_vm_cpu_feat feat;
+
+	feat_available(&feat);
+	return copy_to_user(user, &feat, sizeof(feat)) ? -EFAULT : 0;
+}
+
+static int processor_feat_get(struct s390_vm *vm, void __user *user)
+{
+	const struct kvm_s390_vm_cpu_feat feat = { .feat = { READ_ONCE(vm->feat) } };
+
+	return copy_to_user(user, &feat, sizeof(feat)) ? -EFAULT : 0;
+}
+
+static int processor_feat_set(struct s390_vm *vm, void __user *user)
+{
+	struct kvm_s390_vm_cpu_feat feat, available;
+	int i, r = 0;
+
+	if (copy_from_user(&feat, user, sizeof(feat)))
+		return -EFAULT;
+	feat_available(&available);
+	for (i = 0; i < ARRAY_SIZE(feat.feat); i++) {
+		if (feat.feat[i] & ~available.feat[i])
+			return -EINVAL;
+	}
+	mutex_lock(&vm->kvm.lock);
+	if (vm->kvm.created_vcpus)
+		r = -EBUSY;
+	else
+		WRITE_ONCE(vm->feat, feat.feat[0]);
+	mutex_unlock(&vm->kvm.lock);
+	return r;
+}
+
 static const struct vm_attr rows[] = {
 	{ KVM_S390_VM_TOD, KVM_S390_VM_TOD_LOW, tod_low_get, tod_low_set },
 	{ KVM_S390_VM_TOD, KVM_S390_VM_TOD_HIGH, tod_high_get, tod_high_set },
 	{ KVM_S390_VM_TOD, KVM_S390_VM_TOD_EXT, tod_ext_get, tod_ext_set },
 	{ KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_LIMIT_SIZE, limit_get, limit_set },
+	{ KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_MACHINE_FEAT, machine_feat_get },
+	{ KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR_FEAT, processor_feat_get,
+	  processor_feat_set },
 	{ KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_MACHINE, machine_get },
 	{ KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR, processor_get, processor_set },
 };

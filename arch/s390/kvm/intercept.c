@@ -33,12 +33,19 @@ static unsigned int insn_length(u8 first)
 	return length[first >> 6];
 }
 
-/* The intercepted instruction is behind the PSW; the target of an EXECUTE is as long as that. */
-unsigned int s390_icpt_length(const struct s390_vcpu *v)
+/*
+ * The intercepted instruction is behind the PSW. Of one that was executed, what is there is EXECUTE,
+ * of 4 bytes that begin with 44, or EXECUTE RELATIVE LONG, of 6.
+ */
+unsigned int s390_icpt_length(struct s390_vcpu *v)
 {
-	if (v->sie->icpt_status & SIE_STATUS_EXECUTED)
-		return 4;	/* EX; EXRL is the one of 6 bytes */
-	return insn_length(v->sie->ipa >> 8);
+	u8 first;
+
+	if (!(v->sie->icpt_status & SIE_STATUS_EXECUTED))
+		return insn_length(v->sie->ipa >> 8);
+	if (s390_fetch_byte(v, s390_wrap(v, v->sie->psw.addr - 4), &first))
+		return 4;
+	return first == 0x44 ? 4 : 6;
 }
 
 /* Do the intercepted instruction over: the PSW goes back to it. */

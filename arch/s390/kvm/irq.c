@@ -137,7 +137,7 @@ static bool nullifies(u16 code)
 }
 
 /* Length of the instruction that was intercepted last. */
-static unsigned int last_ilc(const struct s390_vcpu *v)
+static unsigned int last_ilc(struct s390_vcpu *v)
 {
 	switch (v->sie->icpt_code) {
 	case SIE_CODE_INSN:

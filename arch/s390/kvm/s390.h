@@ -110,7 +110,7 @@ struct s390_adapter {
 
 struct s390_vm {
 	struct kvm		kvm;		/* first */
-	struct s390_adapter	*adapters[S390_MAX_ADAPTERS];	/* added under kvm->lock, none is taken */
+	struct s390_adapter	*adapters[S390_MAX_ADAPTERS];	/* added under kvm->lock */
 	bool			irqchip;	/* KVM_CAP_S390_IRQCHIP was enabled */
 	/* changes only while there is no vCPU, under kvm->lock */
 	struct gmap		*gmap;
@@ -119,6 +119,7 @@ struct s390_vm {
 	/* list for the guest, 2048 bits; a page below 2 GB */
 	u64			*facilities;
 	u64			cpuid;
+	u64			feat;		/* KVM_S390_VM_CPU_FEAT_*, the first 64, from the left */
 	u64			epoch;		/* guest TOD - host TOD; written under kvm->lock */
 	/* KVM_SET_MP_STATE was used: the VMM starts and stops */
 	bool			user_cpu_state;
@@ -245,7 +246,7 @@ int s390_exit_sieic(struct s390_vcpu *v);
 int s390_exit_stopped(struct s390_vcpu *v);
 int s390_host_fault(struct s390_vcpu *v);
 void s390_insn_retry(struct s390_vcpu *v);
-unsigned int s390_icpt_length(const struct s390_vcpu *v);
+unsigned int s390_icpt_length(struct s390_vcpu *v);
 
 /* memory.c */
 int s390_gmap_init(struct s390_vm *vm);

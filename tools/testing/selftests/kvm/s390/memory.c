@@ -280,3 +280,25 @@ TEST(clock_attribute)
 	attr.addr = 0;
 	expect_errno(ioctl(vm->fd, KVM_GET_DEVICE_ATTR, &attr), EFAULT);
 }
+
+/* What is not available cannot be turned on, and nothing can once there is a CPU. */
+TEST(cpu_features)
+{
+	struct s390_vm *vm = s390_vm_of(peek);
+	int bare = must(ioctl(vm->kvm, KVM_CREATE_VM, 0));
+	static struct kvm_s390_vm_cpu_feat feat;
+	struct kvm_device_attr attr = {
+		.group = KVM_S390_VM_CPU_MODEL, .attr = KVM_S390_VM_CPU_MACHINE_FEAT,
+		.addr = (uintptr_t)&feat,
+	};
+
+	must(ioctl(bare, KVM_GET_DEVICE_ATTR, &attr));
+	expect_errno(ioctl(bare, KVM_SET_DEVICE_ATTR, &attr), ENXIO);
+	attr.attr = KVM_S390_VM_CPU_PROCESSOR_FEAT;
+	must(ioctl(bare, KVM_SET_DEVICE_ATTR, &attr));
+	expect_errno(ioctl(vm->fd, KVM_SET_DEVICE_ATTR, &attr), EBUSY);
+	feat.feat[15] = 1;
+	expect_errno(ioctl(bare, KVM_SET_DEVICE_ATTR, &attr), EINVAL);
+	must(ioctl(bare, KVM_GET_DEVICE_ATTR, &attr));
+	expect_eq(feat.feat[15], 0);
+}
