@@ -125,16 +125,22 @@ static void pgm_from_block(const struct s390_vcpu *v, struct kvm_s390_pgm_info *
 	};
 }
 
-/* A program interruption whose new PSW brings it back at once would go on for ever. */
-static bool pgm_would_loop(struct s390_vcpu *v)
+/*
+ * A program interruption whose new PSW leads to the very instruction that caused it would go on for
+ * ever: it is user space's. @addr: of that instruction, or of what was fetched in vain.
+ */
+static bool pgm_would_loop(struct s390_vcpu *v, u64 addr)
 {
 	struct sie_psw psw;
 
-	if (v->sie->pgm_code != PGM_SPECIFICATION && v->sie->pgm_code != PGM_ADDRESSING)
-		return false;
 	if (s390_read_real(v, offsetof(struct lowcore, program_new_psw), &psw, sizeof(psw)))
 		return true;
-	return psw.addr == v->sie->psw.addr && psw.mask == v->sie->psw.mask;
+	return psw.addr == addr && psw.mask == v->sie->psw.mask;
+}
+
+static bool may_loop(const struct s390_vcpu *v)
+{
+	return v->sie->pgm_code == PGM_SPECIFICATION || v->sie->pgm_code == PGM_ADDRESSING;
 }
 
 static int exit_prog(struct s390_vcpu *v)
@@ -146,7 +152,7 @@ static int exit_prog(struct s390_vcpu *v)
 		v->sie->psw.addr = s390_wrap(v, v->sie->psw.addr - v->sie->pgm_ilc);
 		return EXIT_RESUME;
 	}
-	if (pgm_would_loop(v))
+	if (may_loop(v) && pgm_would_loop(v, v->sie->psw.addr))
 		return s390_exit_sieic(v);
 	pgm_from_block(v, &pgm);
 	return s390_inject_pgm(v, &pgm);
@@ -223,13 +229,17 @@ static int exit_stop(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
+#define INSN_STFLE	0xb2b0
+
 /* An instruction that the machine does not know. */
 static int exit_operation(struct s390_vcpu *v)
 {
 	v->stat.exit_operation_exception++;
-	if (v->sie->ipa == 0xb2b0 || v->sie->ipa == 0xb256)
+	if (v->sie->ipa == INSN_STFLE)
 		return exit_insn(v);
 	if (v->sie->ipa == 0 && READ_ONCE(vm_of(v)->user_instr0))
+		return s390_exit_sieic(v);
+	if (pgm_would_loop(v, s390_wrap(v, v->sie->psw.addr - s390_icpt_length(v))))
 		return s390_exit_sieic(v);
 	return s390_inject_pgm_code(v, PGM_OPERATION);
 }

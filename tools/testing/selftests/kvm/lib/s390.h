@@ -51,6 +51,7 @@ enum {
 	ICPT_INSTRUCTION	= 0x04,
 	ICPT_WAIT		= 0x1c,
 	ICPT_STOP		= 0x28,
+	ICPT_OPERATION		= 0x2c,
 };
 
 struct s390_vm {

@@ -264,3 +264,26 @@ TEST(invalid_psw)
 	expect_eq(*(uint16_t *)(vm->mem + LC_PGM_CODE), 6);
 	expect_eq(*s390_word(vm, LC_PGM_OLD + 8), 0x4444);
 }
+
+/* The new PSW for it is the invalid instruction itself: user space is told, rather than nobody. */
+INSNS(invalid, ".short 0");
+
+TEST(operation_exception_loop)
+{
+	struct s390_vm *vm = s390_vm_of(invalid);
+
+	*s390_word(vm, LC_PGM_NEW) = PSW_64;
+	*s390_word(vm, LC_PGM_NEW + 8) = CODE_AT;
+	s390_expect_icpt(vm, ICPT_OPERATION);
+}
+
+/* With the capability it is an exit at once. */
+TEST(instruction_0_to_user_space)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_S390_USER_INSTR0 };
+	struct s390_vm *vm = s390_vm_of(invalid);
+
+	must(ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+	s390_expect_icpt(vm, ICPT_OPERATION);
+	expect_eq(vm->run->s390_sieic.ipa, 0);
+}
