@@ -115,7 +115,7 @@ listen()
 		fi
 		[ $loaded = no ] || printf '%s\n' "$line"
 		if [ $loaded = yes ] && [ ${#running[@]} = 0 ]; then
-			echo exit > "$work/panel"
+			echo exit 1<> "$work/panel"
 			loaded=no
 		fi
 	done
@@ -153,7 +153,7 @@ kind_hung()
 		echo 'info registers -a' > "$work/monitor.in"
 	else
 		for ((cpu = 0; cpu < cpus; cpu++)); do
-			printf 'cpu %d\nstop\npsw\ngpr\n' $cpu > "$work/panel"
+			printf 'cpu %d\nstop\npsw\ngpr\n' $cpu 1<> "$work/panel"
 		done
 	fi
 	read -r -t 5 <> "$work/never"

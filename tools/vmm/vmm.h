@@ -101,7 +101,8 @@ int kvm_has(const struct vmm *vm, int cap);
 int vm_ioctl(const struct vmm *vm, unsigned long request, const char *name, const void *arg);
 void vm_add_memory(struct vmm *vm, uint64_t gpa, uint64_t size);
 void vm_irq_line(const struct vmm *vm, unsigned int gsi, bool level);
-bool vm_ioeventfd(const struct vmm *vm, uint64_t addr, unsigned int len, uint64_t value, int fd);
+bool vm_ioeventfd(const struct vmm *vm, uint32_t flags, uint64_t addr, unsigned int len,
+		  uint64_t value, int fd);
 int vm_irqfd(const struct vmm *vm, unsigned int gsi);
 void vcpu_create(struct vmm *vm, unsigned int id);
 int vcpu_ioctl(const struct vcpu *vcpu, unsigned long request, const char *name, void *arg);

@@ -109,7 +109,10 @@ static struct subchannel {
 static unsigned int n_subchannels;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;	/* guards subchannels[] */
 
-void css_add(struct vmm *vm, struct ccw_device *dev)
+/* The word that names a subchannel: 1, and its number. */
+#define ID_ONE	0x00010000U
+
+uint32_t css_add(struct vmm *vm, struct ccw_device *dev)
 {
 	struct subchannel *s = &subchannels[n_subchannels];
 
@@ -123,16 +126,13 @@ void css_add(struct vmm *vm, struct ccw_device *dev)
 		.pom	= 0xff,
 		.pam	= THE_PATH,
 	};
-	n_subchannels++;
+	return ID_ONE | n_subchannels++;
 }
 
 bool css_empty(void)
 {
 	return !n_subchannels;
 }
-
-/* The word that names a subchannel: 1, and its number. */
-#define ID_ONE	0x00010000U
 
 static struct subchannel *find(uint32_t id)
 {

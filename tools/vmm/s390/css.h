@@ -33,8 +33,8 @@ struct ccw_device {
 				     unsigned int count);
 };
 
-/* Before the guest runs. */
-void css_add(struct vmm *vm, struct ccw_device *dev);
+/* Before the guest runs. Returns the word that names the device's subchannel. */
+uint32_t css_add(struct vmm *vm, struct ccw_device *dev);
 bool css_empty(void);
 
 /* A device has something to say that nobody has asked for. From any thread. */

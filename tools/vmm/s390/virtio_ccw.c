@@ -254,6 +254,9 @@ bool virtio_ccw_notify(uint32_t subchannel, uint64_t queue)
 
 void virtio_ccw_add(struct vmm *vm, struct virtio_ccw *t, struct virtio_dev *dev)
 {
+	unsigned int q;
+	uint32_t id;
+
 	t->ccw.cu_type = CU_TYPE;
 	t->ccw.cu_model = dev->id;
 	t->ccw.command = command;
@@ -261,5 +264,9 @@ void virtio_ccw_add(struct vmm *vm, struct virtio_ccw *t, struct virtio_dev *dev
 	t->vm = vm;
 	dev->irq_fd = event_new();
 	loop_add(dev->irq_fd, signalled, t);
-	css_add(vm, &t->ccw);
+	id = css_add(vm, &t->ccw);
+	/* A notification goes past us, to the main thread, where KVM can do it; else it exits. */
+	for (q = 0; q < dev->n_queues; q++)
+		vm_ioeventfd(vm, KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY, id, 8, q,
+			     dev->notify_fd[q]);
 }

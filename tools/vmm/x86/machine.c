@@ -135,7 +135,7 @@ static void add_virtio(struct vmm *vm, unsigned int i, struct virtio_dev *dev)
 	transports[i].dev = dev;
 	dev->irq_fd = vm_irqfd(vm, virtio_irqs[i]);
 	for (q = 0; q < dev->n_queues; q++)
-		vm_ioeventfd(vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, q, dev->notify_fd[q]);
+		vm_ioeventfd(vm, 0, base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, q, dev->notify_fd[q]);
 	add(&mmio, base, VIRTIO_MMIO_SIZE, virtio_mmio_access, &transports[i]);
 }
 
