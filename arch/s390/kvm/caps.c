@@ -36,6 +36,7 @@ static const struct kvm_cap rows[] = {
 	{ KVM_CAP_S390_VCPU_RESETS,	1 },
 	{ KVM_CAP_S390_SKEYS,		1 },
 	{ KVM_CAP_S390_MEM_OP,		S390_MEM_OP_MAX },
+	{ KVM_CAP_S390_MEM_OP_EXTENSION, 1 },
 };
 
 const struct kvm_cap_table s390_caps = KVM_CAP_TABLE(rows);

@@ -261,6 +261,27 @@ static bool low_protected(const struct walk *w, bool dat)
 	return !(w->addr & ~0x11ffULL);
 }
 
+#define CR0_FETCH_OVERRIDE	BIT_ULL(25)	/* bit 38: of the first 2 KB */
+#define CR0_STORE_OVERRIDE	BIT_ULL(24)	/* bit 39: of pages with key 9 */
+
+/* Key-controlled protection, and what overrides it (PoP 3). */
+static int check_key(const struct s390_access *a, const struct walk *w, bool dat, gpa_t abs)
+{
+	u64 cr0 = w->v->sie->cr[0];
+	u8 key;
+	int r;
+
+	r = outcome(s390_key_at(w->v->vcpu.kvm, abs, &key));
+	if (r || s390_key_fits(key, a->key, a->write))
+		return r;
+	if (cr0 & CR0_STORE_OVERRIDE && key >> 4 == 9)
+		return 0;
+	if (!a->write && cr0 & CR0_FETCH_OVERRIDE && w->addr < 2048 &&
+	    !(dat && w->asce & ASCE_PRIVATE))
+		return 0;
+	return PGM_PROTECTION;
+}
+
 /**
  * s390_translate - a logical address to an absolute one
  * @v: whose PSW and control registers count
@@ -287,6 +308,8 @@ int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs,
 		r = walk(&w, &real);
 	if (!r && a->write && w.protected)
 		r = PGM_PROTECTION;
+	if (!r && a->keyed && a->key)
+		r = check_key(a, &w, dat, s390_real_to_abs(v, real));
 	if (r)
 		return fail(a, &w, r, pgm);
 	*abs = s390_real_to_abs(v, real);

@@ -65,6 +65,24 @@ static int op_reset_reference(struct key_op *op, struct mm_struct *mm, unsigned 
 	return reset_guest_reference_bit(mm, hva);
 }
 
+/* The key of a page. Return: 0, -ENOENT no slot, -EFAULT. */
+int s390_key_at(struct kvm *kvm, gpa_t abs, u8 *key)
+{
+	struct key_op op = { .fn = op_get };
+	int r = key_op_at(kvm, abs, &op);
+
+	*key = op.key;
+	return r;
+}
+
+/* Key 0 opens all, others their own, and each what is not protected against fetches (PoP 3). */
+bool s390_key_fits(u8 storage_key, u8 access_key, bool write)
+{
+	if (!access_key || storage_key >> 4 == access_key)
+		return true;
+	return !write && !(storage_key & _PAGE_FP_BIT);
+}
+
 /* The outcome of an operation on behalf of the guest, when it is not a success. */
 static int failed(struct s390_vcpu *v, int r)
 {

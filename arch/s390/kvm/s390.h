@@ -277,6 +277,8 @@ struct s390_access {
 	u8	asce;		/* which space: by the PSW, or as below */
 	bool	write;
 	bool	fetch;		/* of an instruction */
+	bool	keyed;		/* with @key: storage keys are looked at */
+	u8	key;
 };
 
 /* + primary, access register, secondary, home: as bits 62 and 63 of a TEID say */
@@ -349,7 +351,12 @@ int s390_insn_sske(struct s390_vcpu *v);
 int s390_insn_rrbe(struct s390_vcpu *v);
 int s390_insn_pfmf(struct s390_vcpu *v);
 
+/* keys.c: may a page be accessed with a key; absolute address */
+bool s390_key_fits(u8 storage_key, u8 access_key, bool write);
+int s390_key_at(struct kvm *kvm, gpa_t abs, u8 *key);
+
 /* memop.c, keys.c: ioctls */
+long s390_vm_mem_op(struct kvm *kvm, struct kvm_arg *arg);
 #define S390_MEM_OP_MAX	65536	/* KVM_CAP_S390_MEM_OP */
 long s390_vcpu_mem_op(struct kvm_vcpu *vcpu, struct kvm_arg *arg);
 long s390_get_skeys(struct kvm *kvm, struct kvm_arg *arg);

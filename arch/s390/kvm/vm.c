@@ -71,6 +71,7 @@ void s390_vm_destroy(struct kvm *kvm)
 static const struct kvm_ioctl rows[] = {
 	KVM_VM_IOCTL(KVM_S390_INTERRUPT,	ARG_IN,	  LOCK_NONE,	s390_vm_interrupt),
 	KVM_VM_IOCTL(KVM_CREATE_IRQCHIP,	ARG_ANY,  LOCK_VM,	s390_vm_create_irqchip),
+	KVM_VM_IOCTL(KVM_S390_MEM_OP,		ARG_IN,	  LOCK_NONE,	s390_vm_mem_op),
 	KVM_VM_IOCTL(KVM_S390_GET_SKEYS,	ARG_IN,	  LOCK_NONE,	s390_get_skeys),
 	KVM_VM_IOCTL(KVM_S390_SET_SKEYS,	ARG_IN,	  LOCK_NONE,	s390_set_skeys),
 	KVM_VM_IOCTL(KVM_SET_DEVICE_ATTR,	ARG_IN,	  LOCK_NONE,	s390_vm_set_attr),

@@ -302,3 +302,94 @@ TEST(cpu_features)
 	must(ioctl(bare, KVM_GET_DEVICE_ATTR, &attr));
 	expect_eq(feat.feat[15], 0);
 }
+
+/*
+ * Page 0x20 has key 1, protected against fetches too; 0x21 key 2, against stores alone; 0x22 key 9.
+ */
+static void set_keys(struct s390_vm *vm)
+{
+	uint8_t keys[3] = { 0x18, 0x20, 0x98 };
+	struct kvm_s390_skeys args = {
+		.start_gfn = 0x20, .count = 3, .skeydata_addr = (uintptr_t)keys,
+	};
+
+	memset(vm->mem + 0x20000, 1, 0x3000);
+	must(ioctl(vm->fd, KVM_S390_SET_SKEYS, &args));
+}
+
+static long keyed_op(int fd, uint32_t op, uint64_t gaddr, uint8_t key)
+{
+	uint64_t value = 0;
+	struct kvm_s390_mem_op args = {
+		.op = op, .flags = KVM_S390_MEMOP_F_SKEY_PROTECTION, .gaddr = gaddr, .key = key,
+		.buf = (uintptr_t)&value, .size = 8,
+	};
+
+	return ioctl(fd, KVM_S390_MEM_OP, &args);
+}
+
+static void expect_keys_count(int fd, uint32_t read, uint32_t write)
+{
+	expect_eq(keyed_op(fd, read, 0x20000, 1), 0);
+	expect_eq(keyed_op(fd, read, 0x20000, 0), 0);
+	expect_eq(keyed_op(fd, read, 0x20000, 2), 4);
+	expect_eq(keyed_op(fd, write, 0x20000, 2), 4);
+	expect_eq(keyed_op(fd, read, 0x21000, 1), 0);
+	expect_eq(keyed_op(fd, write, 0x21000, 1), 4);
+	expect_eq(keyed_op(fd, write, 0x21000, 2), 0);
+	expect_eq(keyed_op(fd, read, 0x20ffc, 1), 0);
+	expect_eq(keyed_op(fd, write, 0x20ffc, 1), 4);
+	expect_eq(keyed_op(fd, read, SLOT_AT, 1), 5);
+	expect_errno(keyed_op(fd, read, 0x20000, 16), EINVAL);
+}
+
+TEST(mem_op_by_key)
+{
+	struct s390_vm *vm = s390_vm_of(bare);
+
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_S390_MEM_OP_EXTENSION) <= 0)
+		skip("KVM_CAP_S390_MEM_OP_EXTENSION");
+	set_keys(vm);
+	expect_keys_count(vm->cpu, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_LOGICAL_WRITE);
+}
+
+/* Control register 0 lets any key at pages of key 9. */
+TEST(mem_op_storage_protection_override)
+{
+	struct s390_vm *vm = s390_vm_of(bare);
+
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	set_keys(vm);
+	expect_eq(keyed_op(vm->cpu, KVM_S390_MEMOP_LOGICAL_WRITE, 0x22000, 3), 4);
+	vm->run->s.regs.crs[0] |= 0x01000000;
+	vm->run->kvm_dirty_regs = KVM_SYNC_CRS;
+	vm->run->psw_addr = CODE_AT;
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	expect_eq(keyed_op(vm->cpu, KVM_S390_MEMOP_LOGICAL_WRITE, 0x22000, 3), 0);
+	expect_eq(keyed_op(vm->cpu, KVM_S390_MEMOP_LOGICAL_WRITE, 0x20000, 3), 4);
+}
+
+TEST(mem_op_absolute)
+{
+	struct s390_vm *vm = s390_vm_of(bare);
+	uint64_t value = 0x55, got = 0;
+	struct kvm_s390_mem_op args = {
+		.op = KVM_S390_MEMOP_ABSOLUTE_WRITE, .gaddr = DATA_AT, .buf = (uintptr_t)&value, .size = 8,
+	};
+
+	expect_eq(ioctl(vm->fd, KVM_S390_MEM_OP, &args), 0);
+	expect_eq(*s390_word(vm, DATA_AT), 0x55);
+	args.op = KVM_S390_MEMOP_ABSOLUTE_READ;
+	args.buf = (uintptr_t)&got;
+	expect_eq(ioctl(vm->fd, KVM_S390_MEM_OP, &args), 0);
+	expect_eq(got, 0x55);
+	args.flags = KVM_S390_MEMOP_F_INJECT_EXCEPTION;
+	expect_errno(ioctl(vm->fd, KVM_S390_MEM_OP, &args), EINVAL);
+	args.flags = 0;
+	expect_errno(ioctl(vm->cpu, KVM_S390_MEM_OP, &args), EINVAL);
+	args.op = KVM_S390_MEMOP_LOGICAL_READ;
+	expect_errno(ioctl(vm->fd, KVM_S390_MEM_OP, &args), EINVAL);
+	set_keys(vm);
+	expect_keys_count(vm->fd, KVM_S390_MEMOP_ABSOLUTE_READ, KVM_S390_MEMOP_ABSOLUTE_WRITE);
+}
