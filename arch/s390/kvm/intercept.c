@@ -34,8 +34,8 @@ static unsigned int insn_length(u8 first)
 }
 
 /*
- * The intercepted instruction is behind the PSW. Of one that was executed, what is there is EXECUTE,
- * of 4 bytes that begin with 44, or EXECUTE RELATIVE LONG, of 6.
+ * The PSW is behind the intercepted instruction. Of one that was executed, what is there is
+ * EXECUTE, of 4 bytes that begin with 44, or EXECUTE RELATIVE LONG, of 6.
  */
 unsigned int s390_icpt_length(struct s390_vcpu *v)
 {

@@ -119,7 +119,7 @@ struct s390_vm {
 	/* list for the guest, 2048 bits; a page below 2 GB */
 	u64			*facilities;
 	u64			cpuid;
-	u64			feat;		/* KVM_S390_VM_CPU_FEAT_*, the first 64, from the left */
+	u64			feat;		/* KVM_S390_VM_CPU_FEAT_*, from the left */
 	u64			epoch;		/* guest TOD - host TOD; written under kvm->lock */
 	/* KVM_SET_MP_STATE was used: the VMM starts and stops */
 	bool			user_cpu_state;

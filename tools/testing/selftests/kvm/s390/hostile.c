@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * States that no sane VMM or guest makes. Whatever they lead to, it is an exit, a documented error or
- * an interruption of the guest, and the VM and its CPU can still be used afterwards.
+ * States that no sane VMM or guest makes. Whatever they lead to, it is an exit, a documented error
+ * or an interruption of the guest, and the VM and its CPU can still be used afterwards.
  */
 #include <signal.h>
 #include <sys/time.h>
@@ -98,8 +98,10 @@ TEST_LIMIT(random_control_registers, 120)
 TEST_LIMIT(random_instructions, 240)
 {
 	static const uint16_t ours[] = {
-		0xb202, 0xb204, 0xb210, 0xb211, 0xb212, 0xb221, 0xb229, 0xb22a, 0xb22b, 0xb22c, 0xb234,
-		0xb235, 0xb236, 0xb27d, 0xb2b0, 0xb2b1, 0xb2b2, 0xb9af, 0xe501, 0x8200, 0x8300, 0xae00,
+		0xb202, 0xb204, 0xb210, 0xb211, 0xb212, 0xb221, 0xb229, 0xb22a, 0xb22b, 0xb22c,
+		0xb234,
+		0xb235, 0xb236, 0xb27d, 0xb2b0, 0xb2b1, 0xb2b2, 0xb9af, 0xe501, 0x8200, 0x8300,
+		0xae00,
 		0xb600, 0xb700, 0x0104, 0x0107,
 	};
 	struct s390_vm *vm = s390_vm_of(good);
@@ -134,7 +136,9 @@ TEST(bad_pointers)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(requests); i++) {
-		/* the kernel's own does not look at the argument of this one: see s390_mp_state() */
+		/*
+		 * the kernel's own does not look at the argument of this one: see s390_mp_state()
+		 */
 		if (requests[i] == KVM_GET_MP_STATE && distro_modules())
 			continue;
 		expect_errno(ioctl(vm->cpu, requests[i], -8L), EFAULT);

@@ -240,19 +240,24 @@ TEST(flic_lists_and_clears)
 
 	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, sizeof(service), &service));
 	must(floating(vm, KVM_S390_INT_IO(0, 0, 0, 5), schid, 0x1234567830000000));
-	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs), irqs), 2);
+	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
+			    irqs), 2);
 	expect_errno(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS,
 			       sizeof(irqs[0]), irqs), ENOMEM);
-	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid), &schid));
-	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs), irqs), 1);
+	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid),
+		       &schid));
+	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
+			    irqs), 1);
 	expect_eq(irqs[0].type, KVM_S390_INT_SERVICE);
 	expect_eq(irqs[0].u.ext.ext_params, 0x2000);
 	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IRQS, 0, NULL));
-	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs), irqs), 0);
+	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
+			    irqs), 0);
 	schid = 0;
 	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid),
 			       &schid), EINVAL);
-	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, 5, &service), EINVAL);
+	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, 5, &service),
+		     EINVAL);
 	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, 99, 0, NULL), EINVAL);
 	expect_errno(flic_attr(flic, KVM_HAS_DEVICE_ATTR, 99, 0, NULL), ENXIO);
 }
@@ -263,7 +268,8 @@ TEST(flic_adapter)
 	struct kvm_s390_io_adapter adapter = { .id = 3, .isc = 2, .maskable = 1 };
 	int flic = make_flic(vm);
 
-	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_AIRQ_INJECT, 3, NULL), EINVAL);
+	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_AIRQ_INJECT, 3, NULL),
+		     EINVAL);
 	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER, sizeof(adapter),
 		       &adapter));
 	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER,
@@ -300,7 +306,8 @@ TEST(irqfd_by_adapter)
 			.type = KVM_IRQ_ROUTING_S390_ADAPTER,
 			.u.adapter = {
 				.ind_addr = DATA_AT, .ind_offset = 65,
-				.summary_addr = DATA_AT + 0x1000, .summary_offset = 2, .adapter_id = 3,
+				.summary_addr = DATA_AT + 0x1000, .summary_offset = 2,
+				.adapter_id = 3,
 			},
 		},
 	};

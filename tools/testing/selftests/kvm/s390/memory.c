@@ -375,7 +375,8 @@ TEST(mem_op_absolute)
 	struct s390_vm *vm = s390_vm_of(bare);
 	uint64_t value = 0x55, got = 0;
 	struct kvm_s390_mem_op args = {
-		.op = KVM_S390_MEMOP_ABSOLUTE_WRITE, .gaddr = DATA_AT, .buf = (uintptr_t)&value, .size = 8,
+		.op = KVM_S390_MEMOP_ABSOLUTE_WRITE, .gaddr = DATA_AT, .buf = (uintptr_t)&value,
+		.size = 8,
 	};
 
 	expect_eq(ioctl(vm->fd, KVM_S390_MEM_OP, &args), 0);
