@@ -20,6 +20,9 @@ extern const struct arch_option arch_options[];
 /* Names of the exit reasons that only this architecture has; NULL for others. */
 const char *arch_exit_name(unsigned int reason);
 
+/* Lines of statistics that tell one exit reason's causes apart, where it has several. */
+void arch_print_exits(void);
+
 /* Look at kernel and initrd before anything else is done; dies when they cannot be booted. */
 void arch_check_images(const struct options *opt);
 

@@ -81,8 +81,8 @@ void vm_irq_line(const struct vmm *vm, unsigned int gsi, bool level)
 }
 
 /*
- * A write of @value to @addr becomes an event, without an exit to us; @flags say what kind of address
- * it is, if not one of memory. False: it will come as an exit.
+ * A write of @value to @addr becomes an event, without an exit to us; @flags say what kind of
+ * address it is, if not one of memory. False: it will come as an exit.
  */
 bool vm_ioeventfd(const struct vmm *vm, uint32_t flags, uint64_t addr, unsigned int len,
 		  uint64_t value, int fd)

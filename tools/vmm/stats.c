@@ -147,5 +147,6 @@ void stats_print(struct vmm *vm)
 {
 	print_times(vm, since_begin_us());
 	print_exits(vm);
+	arch_print_exits();
 	print_kvm(vm);
 }

@@ -2,11 +2,11 @@
 /*
  * The vCPUs' threads.
  *
- * A thread runs its guest until the VM has ended. To call one out of it, somebody sends it a signal;
- * the handler sets immediate_exit in the run page (KVM API 5), so that a signal which comes just
- * before KVM_RUN is not lost. The thread clears it before it looks what was wanted. At the end the
- * signal is repeated until the thread says it is done, since the thread may not have come to where
- * the handler knows its run page.
+ * A thread runs its guest until the VM has ended. To call one out of it, somebody sends it a
+ * signal; the handler sets immediate_exit in the run page (KVM API 5), so that a signal which comes
+ * just before KVM_RUN is not lost. The thread clears it before it looks what was wanted. At the end
+ * the signal is repeated until the thread says it is done, since the thread may not have come to
+ * where the handler knows its run page.
  */
 #include <errno.h>
 #include <signal.h>

@@ -275,29 +275,42 @@ static unsigned int nothing_pending(struct vcpu *vcpu, const struct insn *insn)
 	return 0;
 }
 
-/* By the bits of the first halfword that are the operation's code. */
+/* By the bits of the first halfword that are the operation's code; with the names of the counts. */
 static const struct {
 	uint16_t	mask, code;
 	unsigned int	(*serve)(struct vcpu *vcpu, const struct insn *insn);
+	const char	*name;
 } instructions[] = {
-	{ 0xff00, 0x8300, diagnose },
-	{ 0xff00, 0xae00, signal_processor },
-	{ 0xffff, 0xb220, service_call },
-	{ 0xffff, 0xb230, subchannel },		/* CLEAR SUBCHANNEL */
-	{ 0xffff, 0xb231, subchannel },		/* HALT SUBCHANNEL */
-	{ 0xffff, 0xb232, subchannel },		/* MODIFY SUBCHANNEL */
-	{ 0xffff, 0xb233, subchannel },		/* START SUBCHANNEL */
-	{ 0xffff, 0xb234, subchannel },		/* STORE SUBCHANNEL */
-	{ 0xffff, 0xb235, subchannel },		/* TEST SUBCHANNEL */
-	{ 0xffff, 0xb236, nothing_pending },	/* TEST PENDING INTERRUPTION */
-	{ 0xffff, 0xb237, no_matter },		/* SET ADDRESS LIMIT */
-	{ 0xffff, 0xb238, subchannel },		/* RESUME SUBCHANNEL */
-	{ 0xffff, 0xb239, no_report },		/* STORE CHANNEL REPORT WORD */
-	{ 0xffff, 0xb23b, not_operational },	/* RESET CHANNEL PATH */
-	{ 0xffff, 0xb23c, no_matter },		/* SET CHANNEL MONITOR */
-	{ 0xffff, 0xb25f, not_operational },	/* CHANNEL SUBSYSTEM CALL */
-	{ 0xffff, 0xb276, subchannel },		/* CANCEL SUBCHANNEL */
+	{ 0xff00, 0x8300, diagnose,		"diagnose" },
+	{ 0xff00, 0xae00, signal_processor,	"signal-processor" },
+	{ 0xffff, 0xb220, service_call,		"service-call" },
+	{ 0xffff, 0xb230, subchannel,		"clear-subchannel" },
+	{ 0xffff, 0xb231, subchannel,		"halt-subchannel" },
+	{ 0xffff, 0xb232, subchannel,		"modify-subchannel" },
+	{ 0xffff, 0xb233, subchannel,		"start-subchannel" },
+	{ 0xffff, 0xb234, subchannel,		"store-subchannel" },
+	{ 0xffff, 0xb235, subchannel,		"test-subchannel" },
+	{ 0xffff, 0xb236, nothing_pending,	"test-pending" },
+	{ 0xffff, 0xb237, no_matter,		"set-address-limit" },
+	{ 0xffff, 0xb238, subchannel,		"resume-subchannel" },
+	{ 0xffff, 0xb239, no_report,		"store-channel-report" },
+	{ 0xffff, 0xb23b, not_operational,	"reset-channel-path" },
+	{ 0xffff, 0xb23c, no_matter,		"set-channel-monitor" },
+	{ 0xffff, 0xb25f, not_operational,	"channel-subsystem-call" },
+	{ 0xffff, 0xb276, subchannel,		"cancel-subchannel" },
 };
+
+static uint64_t counts[ARRAY_SIZE(instructions)];
+
+void arch_print_exits(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(instructions); i++)
+		if (counts[i])
+			fprintf(stderr, "stats: instruction %-17s %12llu\n", instructions[i].name,
+				(unsigned long long)counts[i]);
+}
 
 static unsigned int serve(struct vcpu *vcpu, const struct insn *insn)
 {
@@ -305,9 +318,12 @@ static unsigned int serve(struct vcpu *vcpu, const struct insn *insn)
 
 	if (vcpu->run->psw_mask & PSW_PROBLEM)
 		return PGM_PRIVILEGED;
-	for (i = 0; i < ARRAY_SIZE(instructions); i++)
-		if ((insn->ipa & instructions[i].mask) == instructions[i].code)
-			return instructions[i].serve(vcpu, insn);
+	for (i = 0; i < ARRAY_SIZE(instructions); i++) {
+		if ((insn->ipa & instructions[i].mask) != instructions[i].code)
+			continue;
+		__atomic_fetch_add(&counts[i], 1, __ATOMIC_RELAXED);
+		return instructions[i].serve(vcpu, insn);
+	}
 	return PGM_OPERATION;
 }
 

@@ -239,6 +239,10 @@ const char *arch_exit_name(unsigned int reason)
 	return NULL;
 }
 
+void arch_print_exits(void)
+{
+}
+
 /* A string instruction brings several values for one port. */
 static void handle_io(struct kvm_run *run)
 {
