@@ -47,7 +47,8 @@ static void run_to_end(struct s390_vm *vm)
 /* Sense (1) CPUs 0, 1 and 5: R2, R4 and R6 get the conditions, R3 and so on the status. */
 INSNS(sense,
 	"lghi %r2,0; lghi %r3,0; lghi %r8,0; sigp %r2,%r8,1; ipm %r9\n"
-	"lghi %r4,0; lghi %r8,1; sigp %r4,%r8,1; ipm %r10; lghi %r8,5; sigp %r6,%r8,1; ipm %r11\n" END);
+	"lghi %r4,0; lghi %r8,1; sigp %r4,%r8,1; ipm %r10; lghi %r8,5; sigp %r6,%r8,1\n"
+	"ipm %r11\n" END);
 
 TEST(sense)
 {
@@ -79,8 +80,10 @@ TEST(external_call_pending)
 
 /* Set prefix (13) of a stopped CPU; of one that runs, and to where there is nothing. */
 INSNS(prefix,
-	"lghi %r8,1; llilh %r3,0x10; sigp %r2,%r8,13; ipm %r9; lghi %r2,0; llilh %r3,0x4000; sigp %r2,%r8,13\n"
-	"ipm %r10; lgr %r4,%r2; lghi %r2,0; lghi %r8,0; llilh %r3,0x10; sigp %r2,%r8,13; ipm %r11\n" END);
+	"lghi %r8,1; llilh %r3,0x10; sigp %r2,%r8,13; ipm %r9; lghi %r2,0; llilh %r3,0x4000\n"
+	"sigp %r2,%r8,13\n"
+	"ipm %r10; lgr %r4,%r2; lghi %r2,0; lghi %r8,0; llilh %r3,0x10; sigp %r2,%r8,13\n"
+	"ipm %r11\n" END);
 INSNS(store_low, "lghi %r1,5; stg %r1,0x300(%r0); " END);
 
 TEST(set_prefix)
@@ -142,10 +145,12 @@ TEST(stop_self)
  */
 INSNS(even,
 	"llilh %r4,2; lghi %r5,0\n"
-	"1: lg %r1,0(%r4); cgr %r1,%r5; jne 1b; aghi %r5,2; aghi %r1,1; stg %r1,0(%r4); cgr %r5,%r6; jl 1b\n" END);
+	"1: lg %r1,0(%r4); cgr %r1,%r5; jne 1b; aghi %r5,2; aghi %r1,1; stg %r1,0(%r4)\n"
+	"cgr %r5,%r6; jl 1b\n" END);
 INSNS(odd,
 	"llilh %r4,2; lghi %r5,1\n"
-	"1: lg %r1,0(%r4); cgr %r1,%r5; jne 1b; aghi %r5,2; aghi %r1,1; stg %r1,0(%r4); cgr %r5,%r6; jl 1b\n" END);
+	"1: lg %r1,0(%r4); cgr %r1,%r5; jne 1b; aghi %r5,2; aghi %r1,1; stg %r1,0(%r4)\n"
+	"cgr %r5,%r6; jl 1b\n" END);
 
 TEST_LIMIT(two_at_once, 120)
 {
@@ -155,7 +160,8 @@ TEST_LIMIT(two_at_once, 120)
 
 	add_cpu(vm, &other, 1, 0x30000);
 	memcpy(vm->mem + 0x30000, odd, odd_end - odd);
-	vm->run->s.regs.gprs[6] = other.run->s.regs.gprs[6] = turns;
+	vm->run->s.regs.gprs[6] = turns;
+	other.run->s.regs.gprs[6] = turns;
 	expect_eq(pthread_create(&other.thread, NULL, run_cpu, &other), 0);
 	run_to_end(vm);
 	pthread_join(other.thread, NULL);

@@ -123,7 +123,8 @@ TEST(service_signal)
 
 /* The clock is set to pass a little from now; the wait ends when it does, without an exit. */
 INSNS(clock,
-	"larl %r1,1f; stck 24(%r1); lg %r2,24(%r1); algf %r2,32(%r1); stg %r2,24(%r1); sckc 24(%r1)\n"
+	"larl %r1,1f; stck 24(%r1); lg %r2,24(%r1); algf %r2,32(%r1); stg %r2,24(%r1)\n"
+	"sckc 24(%r1)\n"
 	"lctlg %c0,%c0,0(%r1); lpswe 8(%r1)\n"
 	".balign 8; 1: .quad 0x800; .quad 0x0102000180000000,0x5555; .quad 0; .long 0x2000000");
 

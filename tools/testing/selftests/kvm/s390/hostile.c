@@ -112,7 +112,7 @@ TEST_LIMIT(random_instructions, 240)
 		for (j = 0; j < 32; j++)
 			code[j] = noise();
 		code[0] = ours[i % ARRAY_SIZE(ours)];
-		if (code[0] == 0x8200 || code[0] == 0xae00 || code[0] == 0xb600 || code[0] == 0xb700)
+		if (!(code[0] & 0xff) && code[0] != 0x8300)
 			code[0] |= noise() & 0xff;
 		for (j = 0; j < 16; j++)
 			vm->run->s.regs.gprs[j] = i & 1 ? noise() : noise() & 0xfffff8;

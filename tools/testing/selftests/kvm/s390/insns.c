@@ -114,7 +114,7 @@ TEST(stsi_current_level)
 }
 
 INSNS(stsi_vms,
-      "llilh %r4,2; llilh %r0,0x3000; oill %r0,2; lghi %r1,2; .insn s,0xb27d0000,0(%r4)\n" END);
+	"llilh %r4,2; llilh %r0,0x3000; oill %r0,2; lghi %r1,2; .insn s,0xb27d0000,0(%r4)\n" END);
 
 TEST(stsi_virtual_machines)
 {
@@ -126,7 +126,7 @@ TEST(stsi_virtual_machines)
 }
 
 INSNS(stsi_none,
-      "llilh %r4,2; llilh %r0,0x3000; oill %r0,7; lghi %r1,2; .insn s,0xb27d0000,0(%r4)\n" END);
+	"llilh %r4,2; llilh %r0,0x3000; oill %r0,7; lghi %r1,2; .insn s,0xb27d0000,0(%r4)\n" END);
 
 TEST(stsi_unknown_selector)
 {
@@ -162,7 +162,8 @@ TEST(test_protection)
 }
 
 INSNS(keys,
-	"llilh %r4,2; lghi %r1,0x34; sske %r1,%r4; lghi %r2,-1; iske %r2,%r4; rrbe %r0,%r4; ipm %r5; iske %r3,%r4\n" END);
+	"llilh %r4,2; lghi %r1,0x34; sske %r1,%r4; lghi %r2,-1; iske %r2,%r4; rrbe %r0,%r4\n"
+	"ipm %r5; iske %r3,%r4\n" END);
 
 /* The kernel's own module has the machine set keys, and this emulator does not get through it. */
 static struct s390_vm *vm_with_keys(void)
@@ -225,7 +226,8 @@ TEST(diagnose_308_resets)
 }
 
 INSNS(release,
-	"llilh %r4,2; lghi %r1,77; stg %r1,0(%r4); lgr %r2,%r4; diag %r4,%r2,0x10; lg %r3,0(%r4); diag %r0,%r0,0x44\n" END);
+	"llilh %r4,2; lghi %r1,77; stg %r1,0(%r4); lgr %r2,%r4; diag %r4,%r2,0x10\n"
+	"lg %r3,0(%r4); diag %r0,%r0,0x44\n" END);
 
 /* A page that is given back is a page of zeros. */
 TEST(diagnose_10_releases)

@@ -61,10 +61,12 @@ TEST(not_after_fork)
  * area, one the megabyte at 2 MB.
  */
 INSNS(prefix_loop,
-	"llilh %r4,2; lghi %r3,0; 1: lg %r1,0x300(%r0); stg %r3,0x308(%r0); aghi %r3,1; lg %r2,0(%r4)\n"
+	"llilh %r4,2; lghi %r3,0; 1: lg %r1,0x300(%r0); stg %r3,0x308(%r0); aghi %r3,1\n"
+	"lg %r2,0(%r4)\n"
 	"ltgr %r2,%r2; jz 1b; " END);
 INSNS(memory_loop,
-	"llilh %r4,2; llilh %r5,0x20; lghi %r3,0; 1: lg %r1,0(%r5); stg %r3,8(%r5); aghi %r3,1; lg %r2,0(%r4)\n"
+	"llilh %r4,2; llilh %r5,0x20; lghi %r3,0; 1: lg %r1,0(%r5); stg %r3,8(%r5); aghi %r3,1\n"
+	"lg %r2,0(%r4)\n"
 	"ltgr %r2,%r2; jz 1b; " END);
 INSNS(wild_loop, "1: j 1b");
 
