@@ -3,6 +3,8 @@
  * Privileged instructions, a guest of a few of them a test; what they are to do is the Principles
  * of Operation's.
  */
+#include <sys/eventfd.h>
+
 #include "s390.h"
 
 /* The end of a guest that has got to its end: an exit whose function code is the mark. */
@@ -288,4 +290,29 @@ TEST(instruction_0_to_user_space)
 	must(ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
 	s390_expect_icpt(vm, ICPT_OPERATION);
 	expect_eq(vm->run->s390_sieic.ipa, 0);
+}
+
+/* A notification of virtio-ccw: of the subchannel in R2, the queue in R3. */
+INSNS(notify, "lghi %r1,3; llilh %r2,1; oill %r2,5; lghi %r3,1; diag %r1,%r3,0x500; lgr %r4,%r2\n"
+	"lghi %r1,3; llilh %r2,1; oill %r2,5; lghi %r3,2; diag %r1,%r3,0x500");
+
+/* An ioeventfd takes its queue's; another queue's is user space's. */
+TEST(virtio_notification)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_S390_CSS_SUPPORT };
+	struct s390_vm *vm = s390_vm_of(notify);
+	struct kvm_ioeventfd event = {
+		.datamatch = 1, .addr = 0x10005, .len = 8, .fd = must(eventfd(0, 0)),
+		.flags = KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY | KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+	uint64_t count = 0;
+
+	must(ioctl(vm->cpu, KVM_ENABLE_CAP, &cap));
+	must(ioctl(vm->fd, KVM_IOEVENTFD, &event));
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	expect_eq(vm->run->s390_sieic.ipb >> 16, 0x500);
+	expect_eq(gpr(vm, 3), 2);
+	expect(!(gpr(vm, 4) >> 63));		/* a cookie, no error */
+	expect_eq(read(event.fd, &count, sizeof(count)), sizeof(count));
+	expect_eq(count, 1);
 }
