@@ -76,6 +76,20 @@ void fails_in_bochs(const char *why)
 		snprintf(todo_reason, 256, "%s", why);
 }
 
+/* A module built out of tree says so. */
+int distro_modules(void)
+{
+	char taint[16] = "";
+	int fd = open("/sys/module/kvm/taint", O_RDONLY);
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, taint, sizeof(taint) - 1) < 0)
+		taint[0] = 0;
+	close(fd);
+	return !strchr(taint, 'O');
+}
+
 void fail_at(const char *file, int line, const char *fmt, ...)
 {
 	char head[128];

@@ -54,6 +54,14 @@ void skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
  * wrong: it is reported as expected there (KTAP's TODO), with @why; elsewhere nothing changes.
  */
 void fails_in_bochs(const char *why);
+
+/*
+ * Whether the modules under test are the distribution's own rather than these. A test asks only to
+ * allow them what the documents do not: it must say in a comment where they differ, and what the
+ * documents promise.
+ */
+int distro_modules(void);
+
 void fail_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 

@@ -81,17 +81,3 @@ int s390_mp_state(struct s390_vm *vm)
 	expect_eq(r, 0);
 	return state.mp_state;
 }
-
-/* A module built out of tree says so. */
-int distro_modules(void)
-{
-	char taint[16] = "";
-	int fd = open("/sys/module/kvm/taint", O_RDONLY);
-
-	if (fd < 0)
-		return 0;
-	if (read(fd, taint, sizeof(taint) - 1) < 0)
-		taint[0] = 0;
-	close(fd);
-	return !strchr(taint, 'O');
-}

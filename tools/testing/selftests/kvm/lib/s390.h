@@ -78,9 +78,6 @@ void s390_expect_icpt(struct s390_vm *vm, unsigned int code);
 /* The same, in the disabled wait of a class, or at an address. */
 void s390_expect_wait(struct s390_vm *vm, uint64_t address);
 
-/* Are the modules under test the kernel's own rather than these? */
-int distro_modules(void);
-
 int s390_mp_state(struct s390_vm *vm);
 
 static inline uint64_t *s390_word(struct s390_vm *vm, uint64_t at)

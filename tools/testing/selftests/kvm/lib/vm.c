@@ -33,20 +33,6 @@ void require_cap(int cap, const char *name)
 		skip("%s is not reported", name);
 }
 
-/* A module built out of tree says so. */
-int distro_modules(void)
-{
-	char taint[16] = "";
-	int fd = open("/sys/module/kvm/taint", O_RDONLY);
-
-	if (fd < 0)
-		return 0;
-	if (read(fd, taint, sizeof(taint) - 1) < 0)
-		taint[0] = 0;
-	close(fd);
-	return !strchr(taint, 'O');
-}
-
 int vcpu_mmap_size(void)
 {
 	int fd = kvm_open();

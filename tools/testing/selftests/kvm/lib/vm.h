@@ -65,13 +65,6 @@ int vcpu_mmap_size(void);
 void require_cap(int cap, const char *name);
 #define REQUIRE_CAP(cap)	require_cap(cap, #cap)
 
-/*
- * Whether the modules under test are the distribution's own rather than these. A test asks only to
- * allow them what the documents do not: it must say in a comment where they differ, and what the
- * documents promise.
- */
-int distro_modules(void);
-
 /* Is this an AMD processor, by what a guest's CPUID may say? */
 int is_amd(void);
 
