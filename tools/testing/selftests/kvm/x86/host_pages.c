@@ -486,44 +486,51 @@ static void swap_on_zram(void)
 		fail("swapon: %s", strerror(errno));
 }
 
-static uint64_t beats;
+static uint64_t beats, enough;
 
 static void guest_beats(void)
 {
 	uint64_t i, n;
 
-	for (n = 1;; n++) {
+	for (n = 1; !GUEST_ONCE(enough); n++) {
 		for (i = 0; i < SZ_2M; i += SZ_4K) {
 			guest_expect_eq(read64(SLOT_GPA + i), n - 1);
 			write64(SLOT_GPA + i, n);
 		}
 		GUEST_ONCE(beats) = n;
-		if (n == 30)
-			return;
 	}
 }
 
-/* Swapped out again and again while the guest counts in each page. */
+/*
+ * Swapped out again and again while the guest counts in each page. How much of it is found in swap
+ * hangs on who is quicker: it goes on until some was, five times if that comes in time.
+ */
 TEST_LIMIT(swapped_out, 60)
 {
 	struct vm *vm = vm_start(guest_beats);
 	uint8_t *host = aligned_memory(SZ_2M, SZ_2M);
-	uint64_t swapped = 0, i;
+	volatile uint64_t *n = (volatile uint64_t *)in_guest(vm, &beats);
+	uint64_t swapped, most = 0, times = 0, end = now_ms() + 20000, i;
 	int round;
 
 	swap_on_zram();
 	must(vm_set_slot(vm->fd, 7, 0, SLOT_GPA, SZ_2M, host));
 	vcpu_run_async(&vm->vcpu[0]);
-	for (round = 0; GUEST_ONCE(*in_guest(vm, &beats)) < 30; round++) {
+	for (round = 0; (times < 5 || *n < 30) && now_ms() < end; round++) {
 		must(madvise(host, SZ_2M, MADV_PAGEOUT));
-		if (huge_bytes(host, "Swap") > swapped)
-			swapped = huge_bytes(host, "Swap");
+		swapped = huge_bytes(host, "Swap");
+		if (swapped > most)
+			most = swapped;
+		times += swapped > 0;
 		usleep(3000);
 	}
+	*(volatile uint64_t *)in_guest(vm, &enough) = 1;
 	vcpu_join(&vm->vcpu[0]);
-	note("%d rounds, up to %llu pages in swap", round, (unsigned long long)swapped / SZ_4K);
-	expect_ge(swapped, SZ_4K);
+	note("%d rounds, pages in swap in %llu, %llu at most", round, (unsigned long long)times,
+	     (unsigned long long)most / SZ_4K);
+	expect_ge(times, 1);
+	expect_ge(*n, 30);
 	for (i = 0; i < SZ_2M; i += SZ_4K)
-		expect_eq(*(uint64_t *)(host + i), 30);
+		expect_eq(*(uint64_t *)(host + i), *n);
 	must(swapoff("/dev/zram0"));
 }
