@@ -62,6 +62,8 @@ struct kvm_arch_ops {
 	void	(*vcpu_bar)(struct kvm_vcpu *vcpu);
 	void	(*vcpu_interrupt)(struct kvm_vcpu *vcpu, int cpu);
 	vm_fault_t (*vcpu_fault)(struct kvm_vcpu *vcpu, struct vm_fault *vmf);	/* mmap pages beyond the core's; NULL ok */
+	/* A page that kvm_async_pf_start() was told of is there. In a worker; sleeps. NULL when it never is. */
+	void	(*async_pf_done)(struct kvm_vcpu *vcpu, u64 token);
 	/* ioctls that must not wait for vcpu->mutex (KVM_INTERRUPT on s390); -ENOIOCTLCMD when not one. NULL ok. */
 	long	(*vcpu_async_ioctl)(struct kvm_vcpu *vcpu, unsigned int cmd, unsigned long arg);
 

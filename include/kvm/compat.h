@@ -28,4 +28,9 @@
 #define KVM_FOLL_INTERRUPTIBLE	0
 #endif
 
+/* Exported by the kernel for its own KVM, and declared in none of its headers. */
+#ifdef CONFIG_X86
+extern bool itlb_multihit_kvm_mitigation;
+#endif
+
 #endif /* KVM_COMPAT_H */

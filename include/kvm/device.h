@@ -31,7 +31,10 @@ struct kvm_device {
 	struct list_head		node;	/* of kvm->devices; kvm->lock */
 };
 
-/* @type: KVM_DEV_TYPE_*. Return 0, -ENOSPC out of range, -EEXIST. */
+/*
+ * @type: KVM_DEV_TYPE_*. Return 0, -ENOSPC out of range, -EBUSY where there is one: it comes from a
+ * module's start, whose -EEXIST would say that the very module is loaded.
+ */
 int kvm_device_class_register(const struct kvm_device_class *ops, u32 type);
 void kvm_device_class_unregister(u32 type);
 void kvm_devices_destroy(struct kvm *kvm);

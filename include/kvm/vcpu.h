@@ -10,6 +10,7 @@
 #define KVM_VCPU_H
 
 #include <linux/preempt.h>
+#include <kvm/async_pf.h>
 #include <kvm/vm.h>
 
 /* Where the vCPU's thread is; written by itself, read by who sends requests. */
@@ -53,6 +54,7 @@ struct kvm_vcpu {
 	struct rcuwait		wait;		/* the thread that is blocked in kvm_vcpu_block() */
 	struct preempt_notifier	preempt;
 	bool			preempted;	/* scheduled out while runnable */
+	bool			scheduled;	/* loaded since its thread has a CPU again */
 	bool			ready;		/* woken and not run yet: a good target for a directed yield */
 	bool			spinning;	/* in a directed yield itself: a bad target */
 	bool			valid_wakeup;	/* the last poll or block ended because of work */
@@ -66,6 +68,7 @@ struct kvm_vcpu {
 	int			mmio_needed;
 
 	struct kvm_dirty_ring	*dirty_ring;	/* NULL: the VM has none */
+	struct kvm_async_pfs	async_pf;
 	struct kvm_vcpu_stats	stat;
 	char			stats_id[KVM_STATS_NAME_SIZE];
 };

@@ -94,6 +94,7 @@ struct kvm {
 	struct dentry		*debugfs;	/* of this VM; NULL without; virt/kvm/stats.c */
 	struct kvm_stat_file	*stat_files;
 	struct notifier_block	pm;
+	int			async_pf_ended;	/* only its address counts: who waits for it to end */
 };
 
 /* All VMs, for the module's own rounds (CPU hotplug of clocks, statistics). kvm_lock may sleep. */

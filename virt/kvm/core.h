@@ -51,7 +51,11 @@ long kvm_vm_signal_msi(struct kvm *kvm, struct kvm_arg *arg);
 /* device.c; ARG_INOUT, LOCK_NONE */
 long kvm_vm_create_device(struct kvm *kvm, struct kvm_arg *arg);
 
-/* vfio_device.c; -EEXIST */
+/* async_pf.c; -ENOMEM */
+int kvm_async_pf_module_init(void);
+void kvm_async_pf_module_exit(void);
+
+/* vfio_device.c; as kvm_device_class_register() */
 int kvm_vfio_init(void);
 void kvm_vfio_exit(void);
 

@@ -26,7 +26,7 @@ int kvm_device_class_register(const struct kvm_device_class *ops, u32 type)
 		return -ENOSPC;
 	spin_lock(&classes_lock);
 	if (classes[type])
-		r = -EEXIST;
+		r = -EBUSY;
 	else
 		classes[type] = ops;
 	spin_unlock(&classes_lock);

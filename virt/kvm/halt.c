@@ -23,7 +23,12 @@
 
 #include "core.h"
 
-static unsigned int halt_poll_ns = 200000;
+/* An architecture may bring another default, in its Kbuild. */
+#ifndef HALT_POLL_NS
+#define HALT_POLL_NS	200000
+#endif
+
+static unsigned int halt_poll_ns = HALT_POLL_NS;
 module_param(halt_poll_ns, uint, 0644);
 MODULE_PARM_DESC(halt_poll_ns, "longest time in ns that a halted vCPU polls; 0: never");
 

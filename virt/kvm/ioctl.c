@@ -146,7 +146,8 @@ void kvm_ioctl_exit(void)
 	memset(indexes, 0, sizeof(indexes));
 }
 
-static int row_lock(const struct kvm_ioctl *row, const struct kvm_ioctl_target *t)
+/* Inline, as is the next: KVM_RUN comes this way once for every exit to user space. */
+static __always_inline int row_lock(const struct kvm_ioctl *row, const struct kvm_ioctl_target *t)
 {
 	if (row->lock >= LOCK_VCPU) {
 		if (mutex_lock_killable(&t->vcpu->mutex))
@@ -161,7 +162,8 @@ static int row_lock(const struct kvm_ioctl *row, const struct kvm_ioctl_target *
 	return 0;
 }
 
-static void row_unlock(const struct kvm_ioctl *row, const struct kvm_ioctl_target *t)
+static __always_inline void row_unlock(const struct kvm_ioctl *row,
+				       const struct kvm_ioctl_target *t)
 {
 	if (row->lock >= LOCK_VCPU) {
 		if (row->lock == LOCK_VCPU)

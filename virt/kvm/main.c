@@ -213,9 +213,14 @@ static int core_init(const struct kvm_arch_ops *ops)
 	r = kvm_vfio_init();
 	if (r)
 		goto no_vfio;
+	r = kvm_async_pf_module_init();
+	if (r)
+		goto no_async_pf;
 	preempt_notifier_inc();
 	return 0;
 
+no_async_pf:
+	kvm_vfio_exit();
 no_vfio:
 	kvm_stats_exit();
 no_stats:
@@ -230,6 +235,7 @@ no_irqfd:
 static void core_exit(void)
 {
 	preempt_notifier_dec();
+	kvm_async_pf_module_exit();
 	kvm_vfio_exit();
 	kvm_stats_exit();
 	kvm_ioctl_exit();

@@ -54,8 +54,16 @@ static unsigned int place_of(struct kvm_slot *const *slots, unsigned int n,
 
 /*
  * A table of hundreds of slots is copied at each change. By words and without memcpy(): the runs
- * are short, and string instructions are slow to begin.
+ * are short, and string instructions are slow to begin. An architecture where they are not says so
+ * in its Kbuild.
  */
+#ifdef KVM_QUICK_MEMCPY
+static void copy_words(void *to, const void *from, unsigned int n)
+{
+	if (n)
+		memcpy(to, from, n * sizeof(unsigned long));
+}
+#else
 static void copy_words(void *to, const void *from, unsigned int n)
 {
 	const unsigned long *src = from;
@@ -68,6 +76,7 @@ static void copy_words(void *to, const void *from, unsigned int n)
 	for (i = 0; i < n; i++)
 		dst[i] = READ_ONCE(src[i]);
 }
+#endif
 
 /* What derive_order() has changed: from @first on, up to @last in the old array. */
 struct changed {

@@ -304,6 +304,11 @@ static int stat_file_get(void *data, u64 *val)
 	return 0;
 }
 
+static bool is_instant(const struct kvm_stat_row *row)
+{
+	return (row->flags & KVM_STATS_TYPE_MASK) == KVM_STATS_TYPE_INSTANT;
+}
+
 static int stat_file_clear(void *data, u64 val)
 {
 	const struct kvm_stat_file *f = data;
@@ -311,6 +316,9 @@ static int stat_file_clear(void *data, u64 val)
 
 	if (val)
 		return -EINVAL;
+	/* The mode does not keep root from it, and what is there now is counted down again. */
+	if (is_instant(f->row))
+		return -EPERM;
 	if (f->kvm) {
 		vm_clear(f->kvm, f);
 		return 0;
@@ -323,11 +331,6 @@ static int stat_file_clear(void *data, u64 val)
 }
 
 DEFINE_DEBUGFS_ATTRIBUTE(stat_file_fops, stat_file_get, stat_file_clear, "%llu\n");
-
-static bool is_instant(const struct kvm_stat_row *row)
-{
-	return (row->flags & KVM_STATS_TYPE_MASK) == KVM_STATS_TYPE_INSTANT;
-}
 
 static void add_files(struct dentry *dir, const struct stat_kind *k, struct kvm *kvm,
 		      struct kvm_stat_file *f)

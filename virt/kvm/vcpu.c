@@ -57,7 +57,9 @@ static void on_sched_in(struct preempt_notifier *notifier, int cpu)
 
 	WRITE_ONCE(vcpu->preempted, false);
 	WRITE_ONCE(vcpu->ready, false);
+	vcpu->scheduled = true;
 	load_here(vcpu, cpu);
+	vcpu->scheduled = false;
 }
 
 /*
@@ -124,6 +126,7 @@ static struct kvm_vcpu *vcpu_alloc(struct kvm *kvm, int id)
 	vcpu->mode = VCPU_OUTSIDE;
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
+	spin_lock_init(&vcpu->async_pf.lock);
 	preempt_notifier_init(&vcpu->preempt, &preempt_ops);
 	snprintf(vcpu->stats_id, sizeof(vcpu->stats_id), "%s/vcpu-%d", kvm->stats_id, id);
 	return vcpu;

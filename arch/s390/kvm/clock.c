@@ -7,6 +7,7 @@
  * do: a host timer is set for what comes first, and the CPU timer is charged with the time slept.
  */
 #include <linux/hrtimer.h>
+#include <asm/facility.h>
 #include <asm/timex.h>
 
 #include "s390.h"
@@ -77,9 +78,40 @@ out:
 	return EXIT_RESUME;
 }
 
-/* The VM's clock shows @tod from now on, at all of its CPUs. Context: kvm->lock held; sleeps. */
-void s390_clock_set(struct kvm *kvm, u64 tod)
+/*
+ * With multiple epochs (facility 139) the clock has 8 bits more to its left, the epoch index, and
+ * so has the difference.
+ */
+static u8 host_index(const union tod_clock *now)
 {
-	WRITE_ONCE(to_s390_vm(kvm)->epoch, tod - get_tod_clock_fast());
+	return test_facility(FACILITY_MULTI_EPOCH) ? now->ei : 0;
+}
+
+/*
+ * The VM's clock shows @tod, @index to its left, from now on, at all of its CPUs. Context:
+ * kvm->lock held; sleeps.
+ */
+void s390_clock_set(struct kvm *kvm, u8 index, u64 tod)
+{
+	struct s390_vm *vm = to_s390_vm(kvm);
+	union tod_clock now;
+
+	lockdep_assert_held(&kvm->lock);
+	store_tod_clock_ext(&now);
+	WRITE_ONCE(vm->epoch, tod - (u64)now.tod);
+	if (s390_has(vm, FACILITY_MULTI_EPOCH))
+		WRITE_ONCE(vm->epoch_index, index - host_index(&now) - (tod < (u64)now.tod));
 	kvm_request_all(kvm, KVM_REQ_CLOCK);
+}
+
+/* Context: kvm->lock held. */
+void s390_clock_get(const struct s390_vm *vm, u8 *index, u64 *tod)
+{
+	union tod_clock now;
+
+	store_tod_clock_ext(&now);
+	*tod = (u64)now.tod + vm->epoch;
+	*index = 0;
+	if (s390_has(vm, FACILITY_MULTI_EPOCH))
+		*index = host_index(&now) + vm->epoch_index + (*tod < (u64)now.tod);
 }

@@ -3,10 +3,8 @@
  * The floating interrupt controller, a device of which a VM has one (Documentation/virt/kvm/
  * devices/s390_flic.rst of the kernel): the VMM's access to the floating interrupts that wait, and
  * to the adapters (adapter.c).
- *
- * Asynchronous page faults may be allowed and forbidden here. We never make use of the permission,
- * so there is nothing to wait for when it is taken back.
  */
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <kvm/device.h>
@@ -43,9 +41,10 @@ static int enqueue(struct kvm_device *dev, struct kvm_device_attr *attr)
 	for (left = attr->attr; left; left -= sizeof(irq)) {
 		if (copy_from_user(&irq, user++, sizeof(irq)))
 			return -EFAULT;
-		r = s390_inject_float(dev->kvm, &irq);
+		r = s390_inject_float(dev->kvm, &irq, S390_BY_USER);
 		if (r)
 			return r;
+		cond_resched();
 	}
 	return 0;
 }
@@ -78,9 +77,9 @@ static int get_all_irqs(struct kvm_device *dev, struct kvm_device_attr *attr)
 	struct kvm_s390_irq *irqs;
 	int n, r;
 
-	if (!room || attr->attr > KVM_S390_FLIC_MAX_BUFFER)
+	if (!attr->attr || attr->attr > KVM_S390_FLIC_MAX_BUFFER)
 		return -EINVAL;
-	irqs = kvcalloc(room, sizeof(*irqs), GFP_KERNEL_ACCOUNT);
+	irqs = kvcalloc(max_t(u64, room, 1), sizeof(*irqs), GFP_KERNEL_ACCOUNT);
 	if (!irqs)
 		return -ENOBUFS;
 	n = s390_float_list(to_s390_vm(dev->kvm), irqs, room);
@@ -114,7 +113,8 @@ static int adapter_modify(struct kvm_device *dev, struct kvm_device_attr *attr)
 	case KVM_S390_IO_ADAPTER_MASK:
 		if (!adapter->maskable)
 			return -EINVAL;
-		return xchg(&adapter->masked, !!req.mask);	/* what it was before */
+		WRITE_ONCE(adapter->masked, req.mask);
+		return 0;
 	case KVM_S390_IO_ADAPTER_MAP:
 	case KVM_S390_IO_ADAPTER_UNMAP:
 		return 0;	/* documented to do nothing any more */
@@ -129,49 +129,102 @@ static int airq_inject(struct kvm_device *dev, struct kvm_device_attr *attr)
 	struct s390_vm *vm = to_s390_vm(dev->kvm);
 	const struct s390_adapter *adapter = s390_adapter_of(vm, attr->attr);
 
-	return adapter ? s390_adapter_interrupt(vm, adapter) : -EINVAL;
+	return adapter ? s390_adapter_interrupt(vm, attr->attr, adapter) : -EINVAL;
 }
 
-static int nothing(struct kvm_device *dev, struct kvm_device_attr *attr)
+static int aism_set(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
+	struct s390_vm *vm = to_s390_vm(dev->kvm);
+	struct kvm_s390_ais_req req;
+
+	if (!READ_ONCE(vm->has_ais))
+		return -EOPNOTSUPP;
+	if (copy_from_user(&req, u64_to_user_ptr(attr->addr), sizeof(req)))
+		return -EFAULT;
+	return s390_ais_set(vm, &req);
+}
+
+static int aism_all_set(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	struct s390_vm *vm = to_s390_vm(dev->kvm);
+	struct kvm_s390_ais_all all;
+
+	if (!READ_ONCE(vm->has_ais))
+		return -EOPNOTSUPP;
+	if (copy_from_user(&all, u64_to_user_ptr(attr->addr), sizeof(all)))
+		return -EFAULT;
+	s390_ais_set_all(vm, &all);
 	return 0;
 }
 
-static const struct {
+/* attr->attr is the size of the buffer. */
+static int aism_all_get(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	struct s390_vm *vm = to_s390_vm(dev->kvm);
+	struct kvm_s390_ais_all all;
+
+	if (attr->attr < sizeof(all))
+		return -EINVAL;
+	if (!READ_ONCE(vm->has_ais))
+		return -EOPNOTSUPP;
+	s390_ais_get_all(vm, &all);
+	return copy_to_user(u64_to_user_ptr(attr->addr), &all, sizeof(all)) ? -EFAULT : 0;
+}
+
+static int apf_enable(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	return s390_pfault_enable(to_s390_vm(dev->kvm));
+}
+
+static int apf_disable(struct kvm_device *dev, struct kvm_device_attr *attr)
+{
+	return s390_pfault_disable(to_s390_vm(dev->kvm));
+}
+
+static const struct flic_group {
 	int	(*get)(struct kvm_device *dev, struct kvm_device_attr *attr);
 	int	(*set)(struct kvm_device *dev, struct kvm_device_attr *attr);
 } groups[] = {
 	[KVM_DEV_FLIC_GET_ALL_IRQS]	= { .get = get_all_irqs },
 	[KVM_DEV_FLIC_ENQUEUE]		= { .set = enqueue },
 	[KVM_DEV_FLIC_CLEAR_IRQS]	= { .set = clear_irqs },
-	[KVM_DEV_FLIC_APF_ENABLE]	= { .set = nothing },
-	[KVM_DEV_FLIC_APF_DISABLE_WAIT]	= { .set = nothing },
+	[KVM_DEV_FLIC_APF_ENABLE]	= { .set = apf_enable },
+	[KVM_DEV_FLIC_APF_DISABLE_WAIT]	= { .set = apf_disable },
 	[KVM_DEV_FLIC_ADAPTER_REGISTER]	= { .set = adapter_register },
 	[KVM_DEV_FLIC_ADAPTER_MODIFY]	= { .set = adapter_modify },
 	[KVM_DEV_FLIC_CLEAR_IO_IRQ]	= { .set = clear_io_irq },
+	[KVM_DEV_FLIC_AISM]		= { .set = aism_set },
 	[KVM_DEV_FLIC_AIRQ_INJECT]	= { .set = airq_inject },
+	[KVM_DEV_FLIC_AISM_ALL]		= { .get = aism_all_get, .set = aism_all_set },
 };
+
+static const struct flic_group *group_of(const struct kvm_device_attr *attr)
+{
+	static const struct flic_group none;
+
+	if (attr->group >= ARRAY_SIZE(groups))
+		return &none;
+	return &groups[array_index_nospec(attr->group, ARRAY_SIZE(groups))];
+}
 
 static int flic_has_attr(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
-	if (attr->group >= ARRAY_SIZE(groups))
-		return -ENXIO;
-	return groups[attr->group].get || groups[attr->group].set ? 0 : -ENXIO;
+	return group_of(attr)->get || group_of(attr)->set ? 0 : -ENXIO;
 }
 
 /* A group that is not there is -EINVAL, says the device's documentation. */
 static int flic_get_attr(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
-	if (attr->group >= ARRAY_SIZE(groups) || !groups[attr->group].get)
-		return -EINVAL;
-	return groups[attr->group].get(dev, attr);
+	const struct flic_group *group = group_of(attr);
+
+	return group->get ? group->get(dev, attr) : -EINVAL;
 }
 
 static int flic_set_attr(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
-	if (attr->group >= ARRAY_SIZE(groups) || !groups[attr->group].set)
-		return -EINVAL;
-	return groups[attr->group].set(dev, attr);
+	const struct flic_group *group = group_of(attr);
+
+	return group->set ? group->set(dev, attr) : -EINVAL;
 }
 
 const struct kvm_device_class s390_flic_class = {

@@ -34,7 +34,10 @@
 #define PTE_ZERO	0x800
 
 /* Bits of a translation-exception identification (PoP 3, assigned storage locations, real 168) */
-#define TEID_PROT_DAT	0x4
+#define TEID_PROT_DAT	0x004		/* which protection: bits 56, 60 and 61 */
+#define TEID_PROT_KEY	0x008
+#define TEID_PROT_LIST	0x00c
+#define TEID_PROT_LOW	0x080
 #define TEID_STORE	0x400
 #define TEID_FETCH	0x800
 
@@ -83,12 +86,14 @@ struct walk {
 	u64			asce;
 	/* as in a TEID: 0 primary, 1 access register, 2 secondary, 3 home */
 	u8			asce_id;
+	bool			fetch_only;	/* by the access list */
 	bool			protected;	/* by any entry on the way */
+	u64			prot;		/* TEID_PROT_* of the exception */
 };
 
 /*
- * Access registers: 0 and 1 name the primary and the secondary space, the rest go through the
- * access lists, which we do not walk.
+ * What access registers hold: 0 and 1 name the primary and the secondary space, the rest entries of
+ * access lists. Register 0 counts as 0.
  */
 static int ar_space(struct s390_vcpu *v, u8 ar, struct walk *w)
 {
@@ -98,9 +103,8 @@ static int ar_space(struct s390_vcpu *v, u8 ar, struct walk *w)
 		save_access_regs(v->acrs);
 	alet = ar ? v->acrs[ar] : 0;
 	if (alet > 1)
-		return -EOPNOTSUPP;
+		return s390_art(v, alet, &w->asce, &w->fetch_only);
 	w->asce = v->sie->cr[alet ? 7 : 1];
-	w->asce_id = 1;
 	return 0;
 }
 
@@ -205,7 +209,8 @@ static int walk_tables(struct walk *w, unsigned int level, gpa_t *real)
 			return invalid_at(level);
 		if ((entry & ENTRY_TYPE) >> 2 != level - 1)
 			return PGM_TRANSLATION;
-		if (level == 1 && entry & ENTRY_COMMON && w->asce & ASCE_PRIVATE)
+		if ((level == 1 || is_frame(w, level, entry)) && entry & ENTRY_COMMON &&
+		    w->asce & ASCE_PRIVATE)
 			return PGM_TRANSLATION;
 		if (level == 1 || edat(w, 8))
 			w->protected |= entry & ENTRY_PROTECT;
@@ -244,8 +249,8 @@ static int fail(const struct s390_access *a, const struct walk *w, int code,
 		return code;
 	pgm->trans_exc_code = (w->addr & PAGE_MASK) | w->asce_id;
 	pgm->trans_exc_code |= a->write ? TEID_STORE : TEID_FETCH;
-	if (code == PGM_PROTECTION && w->protected)
-		pgm->trans_exc_code |= TEID_PROT_DAT;
+	if (code == PGM_PROTECTION)
+		pgm->trans_exc_code |= w->prot;
 	pgm->exc_access_id = w->asce_id == 1 ? a->ar : 0;
 	return code;
 }
@@ -262,10 +267,17 @@ static bool low_protected(const struct walk *w, bool dat)
 }
 
 #define CR0_FETCH_OVERRIDE	BIT_ULL(25)	/* bit 38: of the first 2 KB */
+#define FETCH_OVERRIDE_END	2048UL
 #define CR0_STORE_OVERRIDE	BIT_ULL(24)	/* bit 39: of pages with key 9 */
 
+static int protection(struct walk *w, u64 prot)
+{
+	w->prot = prot;
+	return PGM_PROTECTION;
+}
+
 /* Key-controlled protection, and what overrides it (PoP 3). */
-static int check_key(const struct s390_access *a, const struct walk *w, bool dat, gpa_t abs)
+static int check_key(const struct s390_access *a, struct walk *w, bool dat, gpa_t abs)
 {
 	u64 cr0 = w->v->sie->cr[0];
 	u8 key;
@@ -276,10 +288,10 @@ static int check_key(const struct s390_access *a, const struct walk *w, bool dat
 		return r;
 	if (cr0 & CR0_STORE_OVERRIDE && key >> 4 == 9)
 		return 0;
-	if (!a->write && cr0 & CR0_FETCH_OVERRIDE && w->addr < 2048 &&
+	if (!a->write && cr0 & CR0_FETCH_OVERRIDE && w->addr < FETCH_OVERRIDE_END &&
 	    !(dat && w->asce & ASCE_PRIVATE))
 		return 0;
-	return PGM_PROTECTION;
+	return protection(w, TEID_PROT_KEY);
 }
 
 /**
@@ -290,7 +302,7 @@ static int check_key(const struct s390_access *a, const struct walk *w, bool dat
  * @pgm: filled in with a code
  *
  * Context: kvm->srcu held; sleeps; in KVM_RUN or not. Return: 0, a program-interruption code,
- * -EFAULT, -EOPNOTSUPP for a space that only an access list names.
+ * -EFAULT.
  */
 int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs,
 		   struct kvm_s390_pgm_info *pgm)
@@ -303,11 +315,16 @@ int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs,
 	if (dat)
 		r = choose_space(a, &w);
 	if (!r && a->write && low_protected(&w, dat))
-		r = PGM_PROTECTION;
-	if (!r && dat)
+		r = protection(&w, TEID_PROT_LOW);
+	if (!r && dat) {
+		s390_walk_begin(vm_of(v));
 		r = walk(&w, &real);
+		s390_walk_end(vm_of(v));
+	}
+	if (!r && a->write && w.fetch_only)
+		r = protection(&w, TEID_PROT_LIST);
 	if (!r && a->write && w.protected)
-		r = PGM_PROTECTION;
+		r = protection(&w, TEID_PROT_DAT);
 	if (!r && a->keyed && a->key)
 		r = check_key(a, &w, dat, s390_real_to_abs(v, real));
 	if (r)
@@ -316,7 +333,7 @@ int s390_translate(struct s390_vcpu *v, const struct s390_access *a, gpa_t *abs,
 	return 0;
 }
 
-/* Call @fn for each page's part of [addr, addr + len). */
+/* Call @fn for each part of one page, and one protection, of [addr, addr + len). */
 static int each_page(struct s390_vcpu *v, const struct s390_access *a, void *buf, unsigned long len,
 		     struct kvm_s390_pgm_info *pgm,
 		     int (*fn)(struct kvm *kvm, gpa_t abs, void *buf, unsigned long n, bool write))
@@ -329,6 +346,8 @@ static int each_page(struct s390_vcpu *v, const struct s390_access *a, void *buf
 	for (; len; len -= n, part.addr += n, buf += buf ? n : 0) {
 		part.addr = s390_wrap(v, part.addr);
 		n = min(len, PAGE_SIZE - (part.addr & ~PAGE_MASK));
+		if (part.addr < FETCH_OVERRIDE_END)
+			n = min(n, FETCH_OVERRIDE_END - (unsigned long)part.addr);
 		r = s390_translate(v, &part, &abs, pgm);
 		if (r)
 			return r;
@@ -358,6 +377,16 @@ int s390_check_access(struct s390_vcpu *v, const struct s390_access *a, unsigned
 	return each_page(v, a, NULL, len, pgm, look);
 }
 
+/* The store is an instruction's that we execute: PER may want to hear of it. */
+static void record_store(struct s390_vcpu *v, const struct s390_access *a, unsigned long len)
+{
+	struct walk w = { .v = v };
+
+	if (v->sie->psw.mask & PSW_MASK_DAT && choose_space(a, &w))
+		return;
+	s390_per_store(v, s390_wrap(v, a->addr), len, w.asce, w.asce_id, a->ar);
+}
+
 /**
  * s390_guest_access - read or write at a logical address
  * @v: as of s390_translate()
@@ -372,9 +401,20 @@ int s390_guest_access(struct s390_vcpu *v, const struct s390_access *a, void *bu
 		      unsigned long len,
 		      struct kvm_s390_pgm_info *pgm)
 {
-	int r = a->write ? s390_check_access(v, a, len, pgm) : 0;
+	bool dat = v->sie->psw.mask & PSW_MASK_DAT;
+	int r;
 
-	return r ? r : each_page(v, a, buf, len, pgm, copy);
+	/* what was translated stays so until it has been copied */
+	if (dat)
+		s390_walk_begin(vm_of(v));
+	r = a->write ? s390_check_access(v, a, len, pgm) : 0;
+	if (!r)
+		r = each_page(v, a, buf, len, pgm, copy);
+	if (dat)
+		s390_walk_end(vm_of(v));
+	if (!r && unlikely(a->write && v->per.insn))
+		record_store(v, a, len);
+	return r;
 }
 
 /* One byte of an instruction. Return: not 0 when the guest could not have fetched it. */

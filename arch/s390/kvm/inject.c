@@ -7,10 +7,12 @@
  * are bits and a few words in the CPU; of the floating ones, the service signal and a machine check
  * are single, I/O interrupts queue by subclass, up to KVM_S390_MAX_FLOAT_IRQS of them.
  */
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "s390.h"
+#include "trace_s390.h"
 
 /*
  * Service signal: bit 31 (and 30) say that events wait, the rest is the address of a control block.
@@ -84,7 +86,7 @@ static int add_emergency(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
 {
 	if (!cpu_exists(v, irq->u.emerg.code))
 		return -EINVAL;
-	__set_bit(irq->u.emerg.code, v->irq.emergency);
+	__set_bit(array_index_nospec(irq->u.emerg.code, S390_MAX_VCPUS), v->irq.emergency);
 	__set_bit(IRQ_EMERGENCY, &v->irq.pending);
 	return 0;
 }
@@ -96,6 +98,13 @@ static int add_ext_call(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
 	if (__test_and_set_bit(IRQ_EXT_CALL, &v->irq.pending))
 		return -EBUSY;
 	v->irq.ext_call_from = irq->u.extcall.code;
+	return 0;
+}
+
+static int add_pfault_init(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
+{
+	v->irq.pfault_token = irq->u.ext.ext_params2;
+	__set_bit(IRQ_PFAULT_INIT, &v->irq.pending);
 	return 0;
 }
 
@@ -115,18 +124,66 @@ static int add_mchk(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
 
 static const struct {
 	u32	type;
+	u16	stat;
 	int	(*add)(struct s390_vcpu *v, const struct kvm_s390_irq *irq);
 } local_kinds[] = {
-	{ KVM_S390_PROGRAM_INT,		add_pgm },
-	{ KVM_S390_SIGP_SET_PREFIX,	add_set_prefix },
-	{ KVM_S390_SIGP_STOP,		add_stop },
-	{ KVM_S390_RESTART,		add_restart },
-	{ KVM_S390_INT_CLOCK_COMP,	add_clock_comp },
-	{ KVM_S390_INT_CPU_TIMER,	add_cpu_timer },
-	{ KVM_S390_INT_EMERGENCY,	add_emergency },
-	{ KVM_S390_INT_EXTERNAL_CALL,	add_ext_call },
-	{ KVM_S390_MCHK,		add_mchk },
+	{ KVM_S390_INT_EMERGENCY,	S390_STAT(inject_emergency_signal), add_emergency },
+	{ KVM_S390_INT_EXTERNAL_CALL,	S390_STAT(inject_external_call),    add_ext_call },
+	{ KVM_S390_PROGRAM_INT,		S390_STAT(inject_program),	    add_pgm },
+	{ KVM_S390_SIGP_SET_PREFIX,	S390_STAT(inject_set_prefix),	    add_set_prefix },
+	{ KVM_S390_SIGP_STOP,		S390_STAT(inject_stop_signal),	    add_stop },
+	{ KVM_S390_RESTART,		S390_STAT(inject_restart),	    add_restart },
+	{ KVM_S390_INT_CLOCK_COMP,	S390_STAT(inject_ckc),		    add_clock_comp },
+	{ KVM_S390_INT_CPU_TIMER,	S390_STAT(inject_cputm),	    add_cpu_timer },
+	{ KVM_S390_MCHK,		S390_STAT(inject_mchk),		    add_mchk },
+	{ KVM_S390_INT_PFAULT_INIT,	S390_STAT(inject_pfault_init),	    add_pfault_init },
 };
+
+/* For the tracepoint: as KVM_S390_INTERRUPT has it. */
+static noinline void trace_local(const struct s390_vcpu *v, const struct kvm_s390_irq *irq)
+{
+	struct kvm_s390_interrupt packed = { .type = irq->type };
+
+	switch (irq->type) {
+	case KVM_S390_PROGRAM_INT:
+		packed.parm = irq->u.pgm.code;
+		break;
+	case KVM_S390_SIGP_SET_PREFIX:
+		packed.parm = irq->u.prefix.address;
+		break;
+	case KVM_S390_INT_EMERGENCY:
+	case KVM_S390_INT_EXTERNAL_CALL:
+		packed.parm = irq->u.emerg.code;	/* the same place as .extcall */
+		break;
+	case KVM_S390_MCHK:
+		packed.parm64 = irq->u.mchk.mcic;
+		break;
+	case KVM_S390_INT_PFAULT_INIT:
+		packed.parm64 = irq->u.ext.ext_params2;
+		break;
+	}
+	trace_kvm_s390_inject_vcpu(v, &packed);
+}
+
+/* irq.lock held. Return: as the functions of the kinds; -EINVAL a type that is not of a CPU. */
+static int add_local(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
+{
+	int i, r;
+
+	lockdep_assert_held(&v->irq.lock);
+	for (i = 0; i < ARRAY_SIZE(local_kinds); i++) {
+		if (local_kinds[i].type != irq->type)
+			continue;
+		r = local_kinds[i].add(v, irq);
+		if (r)
+			return r;
+		s390_count(v, local_kinds[i].stat);
+		if (trace_kvm_s390_inject_vcpu_enabled())
+			trace_local(v, irq);
+		return 0;
+	}
+	return -EINVAL;
+}
 
 /**
  * s390_inject_local - make an interrupt pending at one CPU
@@ -138,15 +195,39 @@ static const struct {
  */
 int s390_inject_local(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
 {
-	int i, r = -EINVAL;
+	int r;
 
 	spin_lock(&v->irq.lock);
-	for (i = 0; i < ARRAY_SIZE(local_kinds); i++) {
-		if (local_kinds[i].type == irq->type)
-			r = local_kinds[i].add(v, irq);
-	}
+	r = add_local(v, irq);
 	spin_unlock(&v->irq.lock);
 	if (!r)
+		notify(v);
+	return min(r, 0);
+}
+
+/**
+ * s390_inject_state - make all of these pending at one CPU, or none
+ * @v: the CPU
+ * @irqs: kinds and parameters
+ * @n: how many
+ *
+ * Context: any thread. Return: as s390_inject_local(); -EBUSY also when anything is pending.
+ */
+int s390_inject_state(struct s390_vcpu *v, const struct kvm_s390_irq *irqs, unsigned int n)
+{
+	int r = 0;
+
+	spin_lock(&v->irq.lock);
+	if (v->irq.pending) {
+		r = -EBUSY;
+	} else {
+		for (; n && r >= 0; irqs++, n--)
+			r = add_local(v, irqs);
+		if (r < 0)
+			s390_irq_drop(v);
+	}
+	spin_unlock(&v->irq.lock);
+	if (r >= 0)
 		notify(v);
 	return min(r, 0);
 }
@@ -155,20 +236,45 @@ int s390_inject_local(struct s390_vcpu *v, const struct kvm_s390_irq *irq)
  * Floating interrupts.
  */
 
-/* One that sleeps and would take it is enough; else each must look, and open a window. */
-static void notify_float(struct kvm *kvm)
+/* One that sleeps, would take it, and has not been told of another yet. */
+static bool notify_sleeper(struct kvm *kvm, const struct s390_vcpu *but)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		if (READ_ONCE(to_s390(vcpu)->waiting) && s390_irq_deliverable(to_s390(vcpu))) {
-			notify(to_s390(vcpu));
-			return;
-		}
+		if (to_s390(vcpu) == but || !READ_ONCE(to_s390(vcpu)->waiting) ||
+		    kvm_request_test(vcpu, KVM_REQ_IRQ) || !s390_irq_deliverable(to_s390(vcpu)))
+			continue;
+		notify(to_s390(vcpu));
+		return true;
 	}
+	return false;
+}
+
+/* A sleeper is enough; without one each CPU must look, and open a window. */
+static void notify_float(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	if (notify_sleeper(kvm, NULL))
+		return;
 	kvm_for_each_vcpu(i, vcpu, kvm)
 		notify(to_s390(vcpu));
+}
+
+/**
+ * s390_float_pass_on - have another CPU look at the floating interrupts that are left
+ * @v: one that was told of them, and goes on, to user space perhaps, without having taken all
+ *
+ * It may have been interrupted by something more urgent, or stopped, and those that sleep know
+ * nothing of what it was to take. Context: the CPU's own thread.
+ */
+void s390_float_pass_on(struct s390_vcpu *v)
+{
+	if (s390_float_waits(vm_of(v)))
+		notify_sleeper(v->vcpu.kvm, v);
 }
 
 /*
@@ -179,6 +285,7 @@ static void add_service(struct s390_vm *vm, u32 parm)
 {
 	if (vm->irq.service_parm & SERVICE_SCCB)
 		parm &= SERVICE_EVENTS;
+	vm->stat.inject_service_signal++;
 	vm->irq.service_parm |= parm & (SERVICE_EVENTS | SERVICE_SCCB);
 	vm->irq.service = true;
 }
@@ -187,18 +294,29 @@ static void add_float_mchk(struct s390_vm *vm, const struct kvm_s390_mchk_info *
 {
 	if (!vm->irq.mchk_pending)
 		vm->irq.mchk = (struct kvm_s390_mchk_info){ };
+	vm->stat.inject_float_mchk++;
 	vm->irq.mchk.cr14 |= mchk->cr14;
 	vm->irq.mchk.mcic |= mchk->mcic;
 	vm->irq.mchk_pending = true;
 }
 
+/* The lists have a limit together. */
+static bool lists_full(const struct s390_vm *vm)
+{
+	return vm->irq.n_io + vm->irq.n_ext >= KVM_S390_MAX_FLOAT_IRQS;
+}
+
+static unsigned int isc_of(const struct s390_io_irq *irq)
+{
+	return (irq->io.io_int_word >> 27) & (S390_ISCS - 1);
+}
+
 static int add_io(struct s390_vm *vm, struct s390_io_irq *irq)
 {
-	unsigned int isc = (irq->io.io_int_word >> 27) & (S390_ISCS - 1);
-
-	if (vm->irq.n_io >= KVM_S390_MAX_FLOAT_IRQS)
+	if (lists_full(vm))
 		return -EBUSY;
-	list_add_tail(&irq->node, &vm->irq.io[isc]);
+	vm->stat.inject_io++;
+	list_add_tail(&irq->node, &vm->irq.io[isc_of(irq)]);
 	WRITE_ONCE(vm->irq.n_io, vm->irq.n_io + 1);
 	return 0;
 }
@@ -220,20 +338,94 @@ static int inject_io(struct s390_vm *vm, const struct kvm_s390_irq *from)
 	return r;
 }
 
+/* The end of a page fault may not be lost: there are no more than were begun. */
+static int inject_ext(struct s390_vm *vm, const struct kvm_s390_irq *from, int who)
+{
+	bool must = from->type == KVM_S390_INT_PFAULT_DONE && who == S390_BY_KERNEL;
+	struct s390_ext_irq *irq = kzalloc(sizeof(*irq),
+					   GFP_KERNEL_ACCOUNT | (must ? __GFP_NOFAIL : 0));
+	int r = 0;
+
+	if (!irq)
+		return -ENOMEM;
+	irq->type = from->type;
+	irq->ext = from->u.ext;
+	spin_lock(&vm->irq.lock);
+	if (lists_full(vm) && !must) {
+		r = -EBUSY;
+	} else {
+		if (irq->type == KVM_S390_INT_VIRTIO)
+			vm->stat.inject_virtio++;
+		else
+			vm->stat.inject_pfault_done++;
+		list_add_tail(&irq->node, &vm->irq.ext);
+		WRITE_ONCE(vm->irq.n_ext, vm->irq.n_ext + 1);
+	}
+	spin_unlock(&vm->irq.lock);
+	if (r)
+		kfree(irq);
+	return r;
+}
+
+/* The oldest. */
+bool s390_float_ext_take(struct s390_vm *vm, struct s390_ext_irq *out)
+{
+	struct s390_ext_irq *irq;
+
+	spin_lock(&vm->irq.lock);
+	irq = list_first_entry_or_null(&vm->irq.ext, struct s390_ext_irq, node);
+	if (irq) {
+		list_del(&irq->node);
+		WRITE_ONCE(vm->irq.n_ext, vm->irq.n_ext - 1);
+	}
+	spin_unlock(&vm->irq.lock);
+	if (!irq)
+		return false;
+	*out = *irq;
+	kfree(irq);
+	return true;
+}
+
+static void trace_float(const struct kvm_s390_irq *irq, int who)
+{
+	struct kvm_s390_interrupt packed = { .type = irq->type };
+
+	switch (irq->type) {
+	case KVM_S390_INT_SERVICE:
+	case KVM_S390_INT_VIRTIO:
+	case KVM_S390_INT_PFAULT_DONE:
+		packed.parm = irq->u.ext.ext_params;
+		packed.parm64 = irq->u.ext.ext_params2;
+		break;
+	case KVM_S390_MCHK:
+		packed.parm = irq->u.mchk.cr14;
+		packed.parm64 = irq->u.mchk.mcic;
+		break;
+	default:
+		packed.parm = (u32)irq->u.io.subchannel_id << 16 | irq->u.io.subchannel_nr;
+		packed.parm64 = (u64)irq->u.io.io_int_parm << 32 | irq->u.io.io_int_word;
+		break;
+	}
+	trace_kvm_s390_inject_vm(&packed, who);
+}
+
 /**
  * s390_inject_float - make an interrupt pending that any CPU may take
  * @kvm: the VM
  * @irq: kind and parameters
+ * @who: for the tracepoint, S390_BY_KERNEL or S390_BY_USER
  *
  * Context: sleeps. Return: 0, -EINVAL not a floating one, -ENOMEM, -EBUSY too many wait.
  */
-int s390_inject_float(struct kvm *kvm, const struct kvm_s390_irq *irq)
+int s390_inject_float(struct kvm *kvm, const struct kvm_s390_irq *irq, int who)
 {
 	struct s390_vm *vm = to_s390_vm(kvm);
 	int r = 0;
 
 	if (irq->type <= KVM_S390_INT_IO_MAX) {
 		r = inject_io(vm, irq);
+	} else if (irq->type == KVM_S390_INT_VIRTIO || irq->type == KVM_S390_INT_PFAULT_DONE) {
+		r = inject_ext(vm, irq, who);
 	} else if (irq->type == KVM_S390_INT_SERVICE || irq->type == KVM_S390_MCHK) {
 		spin_lock(&vm->irq.lock);
 		if (irq->type == KVM_S390_MCHK)
@@ -244,9 +436,12 @@ int s390_inject_float(struct kvm *kvm, const struct kvm_s390_irq *irq)
 	} else {
 		return -EINVAL;
 	}
-	if (!r)
-		notify_float(kvm);
-	return r;
+	if (r)
+		return r;
+	if (trace_kvm_s390_inject_vm_enabled())
+		trace_float(irq, who);
+	notify_float(kvm);
+	return 0;
 }
 
 static bool is_of(const struct s390_io_irq *irq, u32 schid)
@@ -287,6 +482,21 @@ bool s390_float_io_take(struct s390_vm *vm, u8 isc_mask, u32 schid, struct s390_
 	return true;
 }
 
+/*
+ * What was taken goes back to where it was: it is the oldest of its subclass again. It may not be
+ * lost, be the lists full by now or not.
+ */
+void s390_float_io_return(struct s390_vm *vm, const struct s390_io_irq *from)
+{
+	struct s390_io_irq *irq = kmemdup(from, sizeof(*from), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+
+	spin_lock(&vm->irq.lock);
+	list_add(&irq->node, &vm->irq.io[isc_of(irq)]);
+	WRITE_ONCE(vm->irq.n_io, vm->irq.n_io + 1);
+	spin_unlock(&vm->irq.lock);
+	notify_float(&vm->kvm);
+}
+
 /* Add one to a list that has room for @room; counts on when it has not. */
 static void list_add_irq(struct kvm_s390_irq *irqs, unsigned int room, unsigned int *n,
 			 const struct kvm_s390_irq *irq)
@@ -300,6 +510,7 @@ static void list_add_irq(struct kvm_s390_irq *irqs, unsigned int room, unsigned 
 int s390_float_list(struct s390_vm *vm, struct kvm_s390_irq *irqs, unsigned int room)
 {
 	struct kvm_s390_irq irq;
+	struct s390_ext_irq *ext;
 	struct s390_io_irq *io;
 	unsigned int isc, n = 0;
 
@@ -309,6 +520,10 @@ int s390_float_list(struct s390_vm *vm, struct kvm_s390_irq *irqs, unsigned int 
 			irq = (struct kvm_s390_irq){ .type = io->type, .u.io = io->io };
 			list_add_irq(irqs, room, &n, &irq);
 		}
+	}
+	list_for_each_entry(ext, &vm->irq.ext, node) {
+		irq = (struct kvm_s390_irq){ .type = ext->type, .u.ext = ext->ext };
+		list_add_irq(irqs, room, &n, &irq);
 	}
 	if (vm->irq.service) {
 		irq = (struct kvm_s390_irq) {
@@ -324,13 +539,17 @@ int s390_float_list(struct s390_vm *vm, struct kvm_s390_irq *irqs, unsigned int 
 	return n > room ? -ENOMEM : n;
 }
 
+/* Context: sleeps. */
 void s390_float_clear(struct kvm *kvm)
 {
 	struct s390_vm *vm = to_s390_vm(kvm);
+	struct s390_ext_irq ignored_ext;
 	struct s390_io_irq ignored;
 
 	while (s390_float_io_take(vm, 0xff, 0, &ignored))
-		;
+		cond_resched();
+	while (s390_float_ext_take(vm, &ignored_ext))
+		cond_resched();
 	spin_lock(&vm->irq.lock);
 	vm->irq.service = false;
 	vm->irq.service_parm = 0;
@@ -364,7 +583,11 @@ static int unpack_local(const struct kvm_s390_interrupt *in, struct kvm_s390_irq
 		irq->u.emerg.code = in->parm;	/* the same place as .extcall */
 		break;
 	case KVM_S390_MCHK:
+		irq->u.mchk.cr14 = in->parm;
 		irq->u.mchk.mcic = in->parm64;
+		break;
+	case KVM_S390_INT_PFAULT_INIT:
+		irq->u.ext.ext_params2 = in->parm64;
 		break;
 	}
 	return 0;
@@ -375,8 +598,10 @@ long s390_vm_interrupt(struct kvm *kvm, struct kvm_arg *arg)
 	const struct kvm_s390_interrupt *in = arg->data;
 	struct kvm_s390_irq irq = { .type = in->type };
 
-	if (in->type == KVM_S390_INT_SERVICE) {
+	if (in->type == KVM_S390_INT_SERVICE || in->type == KVM_S390_INT_VIRTIO ||
+	    in->type == KVM_S390_INT_PFAULT_DONE) {
 		irq.u.ext.ext_params = in->parm;
+		irq.u.ext.ext_params2 = in->parm64;
 	} else if (in->type == KVM_S390_MCHK) {
 		irq.u.mchk.cr14 = in->parm;
 		irq.u.mchk.mcic = in->parm64;
@@ -386,26 +611,39 @@ long s390_vm_interrupt(struct kvm *kvm, struct kvm_arg *arg)
 		irq.u.io.io_int_parm = in->parm64 >> 32;
 		irq.u.io.io_int_word = (u32)in->parm64;
 	}
-	return s390_inject_float(kvm, &irq);
+	return s390_inject_float(kvm, &irq, S390_BY_USER);
 }
 
-/* From any thread, while another is in KVM_RUN: not under vcpu->mutex. */
-long s390_vcpu_async_ioctl(struct kvm_vcpu *vcpu, unsigned int cmd, unsigned long arg)
+static noinline long vcpu_irq(struct s390_vcpu *v, void __user *user)
+{
+	struct kvm_s390_irq irq;
+
+	if (copy_from_user(&irq, user, sizeof(irq)))
+		return -EFAULT;
+	return s390_inject_local(v, &irq);
+}
+
+static noinline long vcpu_interrupt(struct s390_vcpu *v, void __user *user)
 {
 	struct kvm_s390_interrupt in;
 	struct kvm_s390_irq irq;
 	int r;
 
-	if (cmd == KVM_S390_IRQ) {
-		if (copy_from_user(&irq, (void __user *)arg, sizeof(irq)))
-			return -EFAULT;
-		return s390_inject_local(to_s390(vcpu), &irq);
-	}
-	if (cmd == KVM_S390_INTERRUPT) {
-		if (copy_from_user(&in, (void __user *)arg, sizeof(in)))
-			return -EFAULT;
-		r = unpack_local(&in, &irq);
-		return r ? r : s390_inject_local(to_s390(vcpu), &irq);
-	}
+	if (copy_from_user(&in, user, sizeof(in)))
+		return -EFAULT;
+	r = unpack_local(&in, &irq);
+	return r ? r : s390_inject_local(v, &irq);
+}
+
+/*
+ * From any thread, while another is in KVM_RUN: not under vcpu->mutex. Asked at every ioctl, and
+ * has no frame to make for those that are none of its own.
+ */
+long s390_vcpu_async_ioctl(struct kvm_vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	if (cmd == KVM_S390_IRQ)
+		return vcpu_irq(to_s390(vcpu), (void __user *)arg);
+	if (cmd == KVM_S390_INTERRUPT)
+		return vcpu_interrupt(to_s390(vcpu), (void __user *)arg);
 	return -ENOIOCTLCMD;
 }

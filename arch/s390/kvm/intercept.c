@@ -8,10 +8,13 @@
  * interception says that the state description is wrong, and entering again would only bring it
  * back.
  */
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <asm/lowcore.h>
 
 #include "s390.h"
+#include "trace.h"
+#include "trace_s390.h"
 
 /* Leave with KVM_EXIT_S390_SIEIC (KVM API 5). */
 int s390_exit_sieic(struct s390_vcpu *v)
@@ -52,6 +55,7 @@ unsigned int s390_icpt_length(struct s390_vcpu *v)
 void s390_insn_retry(struct s390_vcpu *v)
 {
 	v->sie->psw.addr = s390_wrap(v, v->sie->psw.addr - s390_icpt_length(v));
+	s390_per_retry(v);
 }
 
 static int exit_host(struct s390_vcpu *v)
@@ -65,39 +69,12 @@ static int exit_insn(struct s390_vcpu *v)
 	int r;
 
 	v->stat.exit_instruction++;
+	trace_kvm_s390_intercept_instruction(v);
+	if (unlikely(v->debug.on || v->sie->psw.mask & PSW_MASK_PER))
+		s390_per_insn(v);
 	r = s390_insn(v);
+	v->per.insn = false;
 	return r == EXIT_NOT_OURS ? s390_exit_sieic(v) : r;
-}
-
-/* Host write protection looks like the guest's where the machine cannot tell them apart. */
-static bool host_protected(struct s390_vcpu *v)
-{
-	struct s390_access a = {
-		.addr	= v->sie->trans_exc_code & PAGE_MASK,
-		.ar	= v->sie->exc_access_id & 0xf,
-		.asce	= ACCESS_TEID | (v->sie->trans_exc_code & 3),
-		.write	= true,
-	};
-	struct kvm_s390_pgm_info pgm;
-	struct kvm_slot *slot;
-	struct kvm_pfn pfn;
-	gpa_t abs;
-	int r;
-
-	if (v->sie->pgm_code != PGM_PROTECTION || v->sie->exec_ctl & SIE_EXEC_PROT_TO_GUEST)
-		return false;
-	if (s390_translate(v, &a, &abs, &pgm))
-		return false;	/* the guest's own tables forbid it */
-	slot = kvm_slot_find(v->vcpu.kvm, gpa_to_gfn(abs));
-	r = kvm_pfn_get(v->vcpu.kvm, slot, gpa_to_gfn(abs), KVM_PFN_ATOMIC, &pfn);
-	if (!r) {
-		kvm_pfn_put(&pfn, false);
-		if (pfn.writable)
-			return false;	/* by a storage key, then */
-	} else if (r != -EAGAIN) {
-		return false;
-	}
-	return !s390_gmap_fault(vm_of(v), abs, true);
 }
 
 /*
@@ -114,11 +91,7 @@ static void pgm_from_block(const struct s390_vcpu *v, struct kvm_s390_pgm_info *
 		.mon_code	= sie->mon_code,
 		.mon_class_nr	= sie->mon_class,
 		.data_exc_code	= sie->data_exc_code,
-		.per_code	= sie->per_code,
-		.per_atmid	= sie->per_atmid,
-		.per_address	= sie->per_address,
 		.exc_access_id	= sie->exc_access_id,
-		.per_access_id	= sie->per_access_id,
 		.op_access_id	= sie->op_access_id,
 		.flags		= KVM_S390_PGM_FLAGS_ILC_VALID | KVM_S390_PGM_FLAGS_NO_REWIND |
 				  (sie->pgm_ilc & KVM_S390_PGM_FLAGS_ILC_MASK),
@@ -143,19 +116,31 @@ static bool may_loop(const struct s390_vcpu *v)
 	return v->sie->pgm_code == PGM_SPECIFICATION || v->sie->pgm_code == PGM_ADDRESSING;
 }
 
-static int exit_prog(struct s390_vcpu *v)
+static int prog(struct s390_vcpu *v)
 {
+	bool per = v->sie->pgm_code & PGM_PER;
 	struct kvm_s390_pgm_info pgm;
 
-	v->stat.exit_program_interruption++;
-	if (host_protected(v)) {
+	trace_kvm_s390_intercept_prog(v);
+	v->sie->pgm_code &= ~PGM_PER;
+	if (s390_host_protected(v)) {	/* done over, and its events come again */
 		v->sie->psw.addr = s390_wrap(v, v->sie->psw.addr - v->sie->pgm_ilc);
 		return EXIT_RESUME;
 	}
+	if (per)
+		s390_per_machine(v);
+	if (!v->sie->pgm_code)
+		return EXIT_RESUME;
 	if (may_loop(v) && pgm_would_loop(v, v->sie->psw.addr))
 		return s390_exit_sieic(v);
 	pgm_from_block(v, &pgm);
 	return s390_inject_pgm(v, &pgm);
+}
+
+static int exit_prog(struct s390_vcpu *v)
+{
+	v->stat.exit_program_interruption++;
+	return prog(v);
 }
 
 /*
@@ -164,8 +149,8 @@ static int exit_prog(struct s390_vcpu *v)
  */
 static int exit_insn_prog(struct s390_vcpu *v)
 {
-	v->stat.exit_instruction++;
-	return exit_prog(v);
+	v->stat.exit_instr_and_program++;
+	return prog(v);
 }
 
 /* The guest has opened its mask: what is pending is delivered on the way back. */
@@ -214,6 +199,7 @@ static int exit_wait(struct s390_vcpu *v)
 static int exit_validity(struct s390_vcpu *v)
 {
 	v->stat.exit_validity++;
+	trace_kvm_s390_intercept_validity(v);
 	if (kvm_request_test(&v->vcpu, KVM_REQ_PREFIX))
 		return EXIT_RESUME;	/* the prefix pages went as it entered */
 	pr_warn_ratelimited("kvm_s390: CPU %d: validity interception %04x %08x\n", v->vcpu.id,
@@ -230,18 +216,64 @@ static int exit_stop(struct s390_vcpu *v)
 }
 
 #define INSN_STFLE	0xb2b0
+#define INSN_ESSA	0xb9ab
 
 /* An instruction that the machine does not know. */
 static int exit_operation(struct s390_vcpu *v)
 {
 	v->stat.exit_operation_exception++;
-	if (v->sie->ipa == INSN_STFLE)
+	trace_kvm_s390_handle_operexc(v);
+	if (v->sie->ipa == INSN_STFLE || v->sie->ipa == INSN_ESSA)
 		return exit_insn(v);
 	if (v->sie->ipa == 0 && READ_ONCE(vm_of(v)->user_instr0))
 		return s390_exit_sieic(v);
 	if (pgm_would_loop(v, s390_wrap(v, v->sie->psw.addr - s390_icpt_length(v))))
 		return s390_exit_sieic(v);
+	s390_per_insn(v);
 	return s390_inject_pgm_code(v, PGM_OPERATION);
+}
+
+#define INSN_MVPG	0xb254
+
+/* Bring in the page that a general register of MOVE PAGE names. Return: as s390_translate(). */
+static int mvpg_page(struct s390_vcpu *v, unsigned int reg, bool write,
+		     struct kvm_s390_pgm_info *pgm)
+{
+	const struct s390_access a = {
+		.addr	= s390_wrap(v, v->gprs[reg]) & PAGE_MASK,
+		.ar	= reg,
+		.write	= write,
+	};
+	gpa_t abs;
+	int r = s390_translate(v, &a, &abs, pgm);
+
+	if (r)
+		return r;
+	r = s390_gmap_fault(v, abs, write);
+	if (r != -EFAULT)
+		return r;
+	*pgm = (struct kvm_s390_pgm_info){ .code = PGM_ADDRESSING };
+	return PGM_ADDRESSING;
+}
+
+/*
+ * The machine has begun an instruction that it cannot end without us. Of MOVE PAGE a page is not
+ * there in the host: it is begun again with both. There is no other while SIGP is not left to the
+ * machine.
+ */
+static int exit_partial(struct s390_vcpu *v)
+{
+	struct kvm_s390_pgm_info pgm;
+	int r;
+
+	v->stat.exit_pei++;
+	if (v->sie->ipa != INSN_MVPG)
+		return s390_exit_sieic(v);
+	r = mvpg_page(v, insn_rre_r2(v), false, &pgm) ?: mvpg_page(v, insn_rre_r1(v), true, &pgm);
+	if (r)
+		return r > 0 ? s390_inject_pgm(v, &pgm) : r;
+	s390_insn_retry(v);
+	return EXIT_RESUME;
 }
 
 static int (*const exits[])(struct s390_vcpu *v) = {
@@ -256,6 +288,7 @@ static int (*const exits[])(struct s390_vcpu *v) = {
 	[SIE_CODE_VALIDITY]	= exit_validity,
 	[SIE_CODE_STOP]		= exit_stop,
 	[SIE_CODE_OPEREXC]	= exit_operation,
+	[SIE_CODE_PARTIAL]	= exit_partial,
 };
 
 int s390_handle_exit(struct s390_vcpu *v)
@@ -264,6 +297,7 @@ int s390_handle_exit(struct s390_vcpu *v)
 
 	if (code >= ARRAY_SIZE(exits) || !exits[code])
 		return s390_exit_sieic(v);
+	code = array_index_nospec(code, ARRAY_SIZE(exits));
 	return exits[code](v);
 }
 
@@ -276,6 +310,8 @@ int s390_exit_stopped(struct s390_vcpu *v)
 	bool store = v->irq.stop_store;
 	int r = 0;
 
+	v->stat.deliver_stop_signal++;
+	trace_kvm_s390_stop_request(true, store ? KVM_S390_STOP_FLAG_STORE_STATUS : 0);
 	if (store) {
 		s390_registers_fetch(v);
 		r = s390_store_status(v, KVM_S390_STORE_STATUS_NOADDR);
@@ -308,9 +344,15 @@ int s390_host_fault(struct s390_vcpu *v)
 	int r;
 
 	v->stat.host_faults++;
+	trace_kvm_s390_sie_fault(v);
 	if (!current->thread.gmap_int_code)
 		return -EFAULT;
-	r = s390_gmap_fault(vm_of(v), gpa, write);
+	if (current->thread.gmap_pfault) {
+		current->thread.gmap_pfault = 0;
+		if (s390_pfault(v, gpa))
+			return EXIT_RESUME;
+	}
+	r = s390_gmap_fault(v, gpa, write);
 	if (r != -EFAULT)
 		return r ? r : EXIT_RESUME;
 

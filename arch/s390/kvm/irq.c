@@ -13,6 +13,7 @@
 #include <asm/lowcore.h>
 
 #include "s390.h"
+#include "trace_s390.h"
 
 /* Subclass masks of external interrupts in control register 0 (PoP 6). */
 #define CR0_EMERGENCY	0x4000
@@ -32,13 +33,20 @@ void s390_irq_init(struct s390_vcpu *v)
 	spin_lock_init(&v->irq.lock);
 }
 
-/* A reset: all that waits for this CPU alone goes. */
-void s390_irq_clear(struct s390_vcpu *v)
+/* All that waits for this CPU alone goes. */
+void s390_irq_drop(struct s390_vcpu *v)
 {
-	spin_lock(&v->irq.lock);
+	lockdep_assert_held(&v->irq.lock);
 	v->irq.pending = 0;
 	v->irq.stop_store = false;
 	bitmap_zero(v->irq.emergency, S390_MAX_VCPUS);
+}
+
+/* A reset. */
+void s390_irq_clear(struct s390_vcpu *v)
+{
+	spin_lock(&v->irq.lock);
+	s390_irq_drop(v);
 	spin_unlock(&v->irq.lock);
 }
 
@@ -46,9 +54,19 @@ void s390_irq_clear(struct s390_vcpu *v)
  * The prefix area. Offsets are those of the host's own lowcore, which is the same thing.
  */
 
+/* Where it is in the VMM, looked up when it or the slots have changed. */
+static struct kvm_gpa_cache *prefix_area(struct s390_vcpu *v)
+{
+	struct kvm_gpa_cache *area = &v->prefix_area;
+
+	if (unlikely(area->gpa != s390_prefix(v) || !area->len))
+		kvm_gpa_cache_init(v->vcpu.kvm, area, s390_prefix(v), 2 * PAGE_SIZE);
+	return area;
+}
+
 static int put(struct s390_vcpu *v, unsigned int at, const void *from, unsigned int len)
 {
-	return kvm_write_guest(v->vcpu.kvm, s390_prefix(v) + at, from, len) ? -EFAULT : 0;
+	return kvm_write_guest_cached(v->vcpu.kvm, prefix_area(v), at, from, len) ? -EFAULT : 0;
 }
 
 static int put16(struct s390_vcpu *v, unsigned int at, u16 value)
@@ -77,7 +95,7 @@ static int swap_psw(struct s390_vcpu *v, unsigned int old, unsigned int new)
 	struct sie_psw psw;
 
 	if (put(v, old, &v->sie->psw, sizeof(psw)) ||
-	    kvm_read_guest(v->vcpu.kvm, s390_prefix(v) + new, &psw, sizeof(psw)))
+	    kvm_read_guest_cached(v->vcpu.kvm, &v->prefix_area, new, &psw, sizeof(psw)))
 		return -EFAULT;
 	v->sie->psw = psw;
 	v->waiting = false;
@@ -107,10 +125,25 @@ static void take(struct s390_vcpu *v, enum s390_irq irq)
 	spin_unlock(&v->irq.lock);
 }
 
+/* Types of external interrupts are their codes. */
+#define EXT_TYPE(code)	(0xffff0000 | (code))
+
+static_assert(EXT_TYPE(EXT_SERVICE) == KVM_S390_INT_SERVICE);
+static_assert(EXT_TYPE(EXT_CLOCK_COMP) == KVM_S390_INT_CLOCK_COMP);
+
 static int deliver_ext(struct s390_vcpu *v, u16 code, u16 cpu, u32 parm)
 {
-	if (put16(v, LC(ext_int_code), code) || put16(v, LC(ext_cpu_addr), cpu) ||
-	    put32(v, LC(ext_params), parm))
+	const struct {
+		u32	parm;
+		u16	cpu;
+		u16	code;
+	} told = { parm, cpu, code };
+
+	static_assert(LC(ext_cpu_addr) == LC(ext_params) + 4);
+	static_assert(LC(ext_int_code) == LC(ext_params) + 6);
+
+	trace_kvm_s390_deliver_interrupt(v, EXT_TYPE(code), cpu ?: parm, 0);
+	if (put(v, LC(ext_params), &told, sizeof(told)))
 		return -EFAULT;
 	return swap_psw(v, LC(external_old_psw), LC(external_new_psw));
 }
@@ -191,17 +224,29 @@ static int put_per(struct s390_vcpu *v, const struct kvm_s390_pgm_info *pgm)
 								   pgm->per_access_id);
 }
 
-/**
- * s390_inject_pgm - a program interruption, now
- * @v: the CPU, between two entries
- * @pgm: what the guest is to be told
- *
- * Context: kvm->srcu held; sleeps. Return: EXIT_RESUME, -EFAULT no prefix area.
- */
-int s390_inject_pgm(struct s390_vcpu *v, const struct kvm_s390_pgm_info *pgm)
+/* Events that wait are told with the exception that comes first: one interruption (PoP 6). */
+static void add_per(struct s390_vcpu *v, struct kvm_s390_pgm_info *pgm)
+{
+	pgm->code |= PGM_PER;
+	pgm->per_code = v->per.code;
+	pgm->per_atmid = v->per.atmid;
+	pgm->per_address = v->per.address;
+	pgm->per_access_id = v->per.access_id;
+	v->per.code = 0;
+}
+
+static int deliver_pgm(struct s390_vcpu *v, const struct kvm_s390_pgm_info *pgm)
 {
 	unsigned int ilc = last_ilc(v);
+	struct kvm_s390_pgm_info with_per;
 
+	if (v->per.code) {
+		with_per = *pgm;
+		add_per(v, &with_per);
+		pgm = &with_per;
+	}
+	v->stat.deliver_program++;
+	trace_kvm_s390_deliver_interrupt(v, KVM_S390_PROGRAM_INT, pgm->code, 0);
 	if (pgm->flags & KVM_S390_PGM_FLAGS_ILC_VALID)
 		ilc = pgm->flags & KVM_S390_PGM_FLAGS_ILC_MASK;
 	if (nullifies(pgm->code & 0x7f) && !(pgm->flags & KVM_S390_PGM_FLAGS_NO_REWIND))
@@ -213,11 +258,42 @@ int s390_inject_pgm(struct s390_vcpu *v, const struct kvm_s390_pgm_info *pgm)
 	return swap_psw(v, LC(program_old_psw), LC(program_new_psw));
 }
 
+/**
+ * s390_inject_pgm - a program interruption, now
+ * @v: the CPU, between two entries
+ * @pgm: what the guest is to be told
+ *
+ * Context: kvm->srcu held; sleeps. Return: EXIT_RESUME, -EFAULT no prefix area.
+ */
+int s390_inject_pgm(struct s390_vcpu *v, const struct kvm_s390_pgm_info *pgm)
+{
+	const struct kvm_s390_interrupt irq = { .type = KVM_S390_PROGRAM_INT, .parm = pgm->code };
+
+	v->stat.inject_program++;
+	trace_kvm_s390_inject_vcpu(v, &irq);
+	return deliver_pgm(v, pgm);
+}
+
 int s390_inject_pgm_code(struct s390_vcpu *v, u16 code)
 {
 	const struct kvm_s390_pgm_info pgm = { .code = code };
 
 	return s390_inject_pgm(v, &pgm);
+}
+
+/* PER events that are no other exception's company. */
+static bool per_ready(struct s390_vcpu *v)
+{
+	return v->per.code;
+}
+
+static int per_deliver(struct s390_vcpu *v)
+{
+	const struct kvm_s390_pgm_info pgm = {
+		.flags	= KVM_S390_PGM_FLAGS_ILC_VALID | KVM_S390_PGM_FLAGS_NO_REWIND | v->per.ilc,
+	};
+
+	return v->per.code ? s390_inject_pgm(v, &pgm) : EXIT_RESUME;
 }
 
 static bool pgm_ready(struct s390_vcpu *v)
@@ -233,7 +309,7 @@ static int pgm_deliver(struct s390_vcpu *v)
 	pgm = v->irq.pgm;
 	__clear_bit(IRQ_PROG, &v->irq.pending);
 	spin_unlock(&v->irq.lock);
-	return s390_inject_pgm(v, &pgm);
+	return deliver_pgm(v, &pgm);
 }
 
 /*
@@ -282,6 +358,8 @@ static int mchk_deliver(struct s390_vcpu *v)
 
 	if (!mchk_take(v, &mchk))
 		return EXIT_RESUME;
+	v->stat.deliver_machine_check++;
+	trace_kvm_s390_deliver_interrupt(v, KVM_S390_MCHK, mchk.cr14, mchk.mcic);
 	s390_registers_fetch(v);
 	if (s390_store_status(v, KVM_S390_STORE_STATUS_PREFIXED) ||
 	    put64(v, LC(mcck_interruption_code), mchk.mcic) ||
@@ -289,6 +367,14 @@ static int mchk_deliver(struct s390_vcpu *v)
 	    put64(v, LC(failing_storage_address), mchk.failing_storage_address))
 		return -EFAULT;
 	return swap_psw(v, LC(mcck_old_psw), LC(mcck_new_psw));
+}
+
+/* SVC, where the machine does not do it (a debugger is at work). */
+int s390_supervisor_call(struct s390_vcpu *v, u8 code)
+{
+	if (put32(v, LC(svc_int_code), last_ilc(v) << 16 | code))
+		return -EFAULT;
+	return swap_psw(v, LC(svc_old_psw), LC(svc_new_psw));
 }
 
 /*
@@ -311,7 +397,10 @@ static int emergency_deliver(struct s390_vcpu *v)
 	if (bitmap_empty(v->irq.emergency, S390_MAX_VCPUS))
 		__clear_bit(IRQ_EMERGENCY, &v->irq.pending);
 	spin_unlock(&v->irq.lock);
-	return from < S390_MAX_VCPUS ? deliver_ext(v, EXT_EMERGENCY, from, 0) : EXIT_RESUME;
+	if (from >= S390_MAX_VCPUS)
+		return EXIT_RESUME;
+	v->stat.deliver_emergency_signal++;
+	return deliver_ext(v, EXT_EMERGENCY, from, 0);
 }
 
 static bool ext_call_ready(struct s390_vcpu *v)
@@ -327,6 +416,7 @@ static int ext_call_deliver(struct s390_vcpu *v)
 	from = v->irq.ext_call_from;
 	__clear_bit(IRQ_EXT_CALL, &v->irq.pending);
 	spin_unlock(&v->irq.lock);
+	v->stat.deliver_external_call++;
 	return deliver_ext(v, EXT_CALL, from, 0);
 }
 
@@ -335,10 +425,11 @@ static int ext_call_deliver(struct s390_vcpu *v)
  */
 bool s390_clock_comp_due(const struct s390_vcpu *v)
 {
-	u64 now = s390_guest_tod(v);
+	u64 now;
 
 	if (!(v->sie->cr[0] & CR0_CLOCK_COMP))
 		return false;
+	now = s390_guest_tod(v);
 	if (v->sie->cr[0] & (1ULL << 53))	/* bit 10: clock-comparator sign control */
 		return (s64)v->sie->clock_comp < (s64)now;
 	return v->sie->clock_comp < now;
@@ -358,6 +449,7 @@ static bool clock_comp_ready(struct s390_vcpu *v)
 static int clock_comp_deliver(struct s390_vcpu *v)
 {
 	take(v, IRQ_CLOCK_COMP);
+	v->stat.deliver_ckc++;
 	return deliver_ext(v, EXT_CLOCK_COMP, 0, 0);
 }
 
@@ -370,6 +462,7 @@ static bool cpu_timer_ready(struct s390_vcpu *v)
 static int cpu_timer_deliver(struct s390_vcpu *v)
 {
 	take(v, IRQ_CPU_TIMER);
+	v->stat.deliver_cputm++;
 	return deliver_ext(v, EXT_CPU_TIMER, 0, 0);
 }
 
@@ -399,7 +492,61 @@ static int service_deliver(struct s390_vcpu *v)
 	vm->irq.service = false;
 	vm->irq.service_parm = 0;
 	spin_unlock(&vm->irq.lock);
-	return found ? deliver_ext(v, EXT_SERVICE, 0, parm) : EXIT_RESUME;
+	if (!found)
+		return EXIT_RESUME;
+	v->stat.deliver_service_signal++;
+	return deliver_ext(v, EXT_SERVICE, 0, parm);
+}
+
+/*
+ * External interrupts with a parameter of 64 bits: of virtio's old transport (KVM API 4.77), and
+ * the two of a pseudo page fault. They have the service signal's subclass, and are told apart by
+ * what stands for the CPU address.
+ */
+#define SUBCODE_PFAULT_INIT	0x0600
+#define SUBCODE_PFAULT_DONE	0x0680
+#define SUBCODE_VIRTIO		0x0d00
+
+static int deliver_ext2(struct s390_vcpu *v, u16 subcode, u32 parm, u64 parm2)
+{
+	if (put64(v, LC(ext_params2), parm2))
+		return -EFAULT;
+	return deliver_ext(v, EXT_VIRTIO, subcode, parm);
+}
+
+static bool ext2_ready(struct s390_vcpu *v)
+{
+	return READ_ONCE(vm_of(v)->irq.n_ext) && ext_open(v, CR0_SERVICE);
+}
+
+static int ext2_deliver(struct s390_vcpu *v)
+{
+	struct s390_ext_irq irq;
+
+	if (!s390_float_ext_take(vm_of(v), &irq))
+		return EXIT_RESUME;
+	trace_kvm_s390_deliver_interrupt(v, irq.type, irq.ext.ext_params, irq.ext.ext_params2);
+	if (irq.type == KVM_S390_INT_PFAULT_DONE)
+		return deliver_ext2(v, SUBCODE_PFAULT_DONE, 0, irq.ext.ext_params2);
+	v->stat.deliver_virtio++;
+	return deliver_ext2(v, SUBCODE_VIRTIO, irq.ext.ext_params, irq.ext.ext_params2);
+}
+
+static bool pfault_init_ready(struct s390_vcpu *v)
+{
+	return is_pending(v, IRQ_PFAULT_INIT) && ext_open(v, CR0_SERVICE);
+}
+
+static int pfault_init_deliver(struct s390_vcpu *v)
+{
+	u64 token;
+
+	spin_lock(&v->irq.lock);
+	token = v->irq.pfault_token;
+	__clear_bit(IRQ_PFAULT_INIT, &v->irq.pending);
+	spin_unlock(&v->irq.lock);
+	trace_kvm_s390_deliver_interrupt(v, KVM_S390_INT_PFAULT_INIT, 0, token);
+	return deliver_ext2(v, SUBCODE_PFAULT_INIT, 0, token);
 }
 
 /*
@@ -432,12 +579,18 @@ static int io_deliver(struct s390_vcpu *v)
 {
 	struct s390_io_irq irq;
 
+	/* what is told of it stands there as it does here */
+	static_assert(sizeof(irq.io) == 12);
+	static_assert(LC(io_int_word) == LC(subchannel_id) +
+		      offsetof(struct kvm_s390_io_info, io_int_word));
+
 	if (!s390_float_io_take(vm_of(v), isc_mask(v), 0, &irq))
 		return EXIT_RESUME;
-	if (put16(v, LC(subchannel_id), irq.io.subchannel_id) || put16(v, LC(subchannel_nr),
-								       irq.io.subchannel_nr) ||
-	    put32(v, LC(io_int_parm), irq.io.io_int_parm) || put32(v, LC(io_int_word),
-								   irq.io.io_int_word))
+	v->stat.deliver_io++;
+	trace_kvm_s390_deliver_interrupt(v, irq.type, (u32)irq.io.subchannel_id << 16 |
+						      irq.io.subchannel_nr,
+					 (u64)irq.io.io_int_parm << 32 | irq.io.io_int_word);
+	if (put(v, LC(subchannel_id), &irq.io, sizeof(irq.io)))
 		return -EFAULT;
 	return swap_psw(v, LC(io_old_psw), LC(io_new_psw));
 }
@@ -454,6 +607,8 @@ static bool set_prefix_ready(struct s390_vcpu *v)
 static int set_prefix_deliver(struct s390_vcpu *v)
 {
 	take(v, IRQ_SET_PREFIX);
+	v->stat.deliver_prefix_signal++;
+	trace_kvm_s390_deliver_interrupt(v, KVM_S390_SIGP_SET_PREFIX, v->irq.new_prefix, 0);
 	s390_set_prefix(v, v->irq.new_prefix);
 	return EXIT_RESUME;
 }
@@ -466,32 +621,50 @@ static bool restart_ready(struct s390_vcpu *v)
 static int restart_deliver(struct s390_vcpu *v)
 {
 	take(v, IRQ_RESTART);
+	v->stat.deliver_restart_signal++;
+	trace_kvm_s390_deliver_interrupt(v, KVM_S390_RESTART, 0, 0);
 	return swap_psw(v, LC(restart_old_psw), LC(restart_psw));
 }
 
-/* In order of priority; the prefix first, as it says where the others go. */
 static const struct {
 	bool	(*ready)(struct s390_vcpu *v);
 	int	(*deliver)(struct s390_vcpu *v);
 } kinds[] = {
-	{ set_prefix_ready,	set_prefix_deliver },
-	{ pgm_ready,		pgm_deliver },
-	{ mchk_ready,		mchk_deliver },
-	{ emergency_ready,	emergency_deliver },
-	{ ext_call_ready,	ext_call_deliver },
-	{ clock_comp_ready,	clock_comp_deliver },
-	{ cpu_timer_ready,	cpu_timer_deliver },
-	{ service_ready,	service_deliver },
-	{ io_ready,		io_deliver },
-	{ restart_ready,	restart_deliver },
+	[IRQ_SET_PREFIX]	= { set_prefix_ready,	set_prefix_deliver },
+	[IRQ_PROG]		= { pgm_ready,		pgm_deliver },
+	[IRQ_PER]		= { per_ready,		per_deliver },
+	[IRQ_MCHK]		= { mchk_ready,		mchk_deliver },
+	[IRQ_EMERGENCY]		= { emergency_ready,	emergency_deliver },
+	[IRQ_EXT_CALL]		= { ext_call_ready,	ext_call_deliver },
+	[IRQ_CLOCK_COMP]	= { clock_comp_ready,	clock_comp_deliver },
+	[IRQ_CPU_TIMER]		= { cpu_timer_ready,	cpu_timer_deliver },
+	[IRQ_SERVICE]		= { service_ready,	service_deliver },
+	[IRQ_PFAULT_INIT]	= { pfault_init_ready,	pfault_init_deliver },
+	[IRQ_FLOAT_EXT]		= { ext2_ready,		ext2_deliver },
+	[IRQ_IO]		= { io_ready,		io_deliver },
+	[IRQ_RESTART]		= { restart_ready,	restart_deliver },
 };
+
+/* Kinds that are worth asking: a bit each. Most entries have none or one. */
+static unsigned long candidates(const struct s390_vcpu *v)
+{
+	unsigned long irqs = READ_ONCE(v->irq.pending) & ~BIT(IRQ_STOP);
+
+	if (v->per.code)
+		irqs |= BIT(IRQ_PER);
+	if (v->sie->cr[0] & (CR0_CLOCK_COMP | CR0_CPU_TIMER))
+		irqs |= BIT(IRQ_CLOCK_COMP) | BIT(IRQ_CPU_TIMER);
+	if (!s390_float_waits(vm_of(v)))
+		return irqs;
+	return irqs | BIT(IRQ_MCHK) | BIT(IRQ_SERVICE) | BIT(IRQ_FLOAT_EXT) | BIT(IRQ_IO);
+}
 
 bool s390_irq_deliverable(struct s390_vcpu *v)
 {
-	unsigned int i;
+	unsigned long irqs;
 
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (kinds[i].ready(v))
+	for (irqs = candidates(v); irqs; irqs &= irqs - 1) {
+		if (kinds[__ffs(irqs)].ready(v))
 			return true;
 	}
 	return false;
@@ -508,13 +681,15 @@ bool s390_irq_deliverable(struct s390_vcpu *v)
  */
 int s390_deliver(struct s390_vcpu *v)
 {
-	unsigned int i;
+	unsigned long irqs;
+	unsigned int irq;
 	int r;
 
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (!kinds[i].ready(v))
+	for (irqs = candidates(v); irqs; irqs &= irqs - 1) {
+		irq = __ffs(irqs);
+		if (!kinds[irq].ready(v))
 			continue;
-		r = kinds[i].deliver(v);
+		r = kinds[irq].deliver(v);
 		if (r != EXIT_RESUME)
 			return r;
 	}
@@ -538,9 +713,11 @@ void s390_stop_taken(struct s390_vcpu *v)
 static bool ext_pending(struct s390_vcpu *v)
 {
 	const unsigned long external = BIT(IRQ_EMERGENCY) | BIT(IRQ_EXT_CALL) |
-				       BIT(IRQ_CLOCK_COMP) | BIT(IRQ_CPU_TIMER);
+				       BIT(IRQ_CLOCK_COMP) | BIT(IRQ_CPU_TIMER) |
+				       BIT(IRQ_PFAULT_INIT);
 
-	return READ_ONCE(vm_of(v)->irq.service) || READ_ONCE(v->irq.pending) & external;
+	return READ_ONCE(vm_of(v)->irq.service) || READ_ONCE(vm_of(v)->irq.n_ext) ||
+	       READ_ONCE(v->irq.pending) & external;
 }
 
 static bool mchk_pending(struct s390_vcpu *v)
@@ -579,6 +756,7 @@ void s390_irq_windows(struct s390_vcpu *v)
 	}
 	sie->lctl_ctl = lctl;
 	sie->icpt_ctl = (sie->icpt_ctl & ~SIE_ICPT_LPSW) | icpt;
+	v->windows = flags | icpt | lctl;
 	if ((sie->flags & (SIE_FLAG_EXT | SIE_FLAG_IO)) != flags) {
 		sie_flags_clear(sie, SIE_FLAG_EXT | SIE_FLAG_IO);
 		sie_flags_set(sie, flags);

@@ -4,8 +4,7 @@
  * 4.95).
  *
  * Each is told as the struct kvm_s390_irq that made it pending; one of each sender for emergency
- * signals. What is set must find nothing pending, and is looked at as a whole before any of it is
- * made so.
+ * signals. What is set must find nothing pending, and becomes so as a whole or not at all.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -39,6 +38,7 @@ static void tell(const struct s390_vcpu *v, enum s390_irq kind, struct kvm_s390_
 		[IRQ_CPU_TIMER]	 = KVM_S390_INT_CPU_TIMER,
 		[IRQ_RESTART]	 = KVM_S390_RESTART,
 		[IRQ_SET_PREFIX] = KVM_S390_SIGP_SET_PREFIX,
+		[IRQ_PFAULT_INIT] = KVM_S390_INT_PFAULT_INIT,
 		[IRQ_STOP]	 = KVM_S390_SIGP_STOP,
 	};
 
@@ -51,6 +51,8 @@ static void tell(const struct s390_vcpu *v, enum s390_irq kind, struct kvm_s390_
 		irq->u.extcall.code = v->irq.ext_call_from;
 	else if (kind == IRQ_SET_PREFIX)
 		irq->u.prefix.address = v->irq.new_prefix;
+	else if (kind == IRQ_PFAULT_INIT)
+		irq->u.ext.ext_params2 = v->irq.pfault_token;
 	else if (kind == IRQ_STOP && v->irq.stop_store)
 		irq->u.stop.flags = KVM_S390_STOP_FLAG_STORE_STATUS;
 }
@@ -97,20 +99,15 @@ long s390_get_irq_state(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 long s390_set_irq_state(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 {
 	const struct kvm_s390_irq_state *state = arg->data;
-	struct s390_vcpu *v = to_s390(vcpu);
 	struct kvm_s390_irq *irqs;
-	unsigned int i, n = state->len / sizeof(*irqs);
-	int r = 0;
+	int r;
 
 	if (!state->len || state->len > MAX_BYTES || state->len % sizeof(*irqs))
 		return -EINVAL;
 	irqs = vmemdup_user(u64_to_user_ptr(state->buf), state->len);
 	if (IS_ERR(irqs))
 		return PTR_ERR(irqs);
-	if (READ_ONCE(v->irq.pending))
-		r = -EBUSY;
-	for (i = 0; i < n && !r; i++)
-		r = s390_inject_local(v, &irqs[i]);
+	r = s390_inject_state(to_s390(vcpu), irqs, state->len / sizeof(*irqs));
 	kvfree(irqs);
 	return r;
 }

@@ -12,6 +12,7 @@
 #include <asm/pgtable.h>
 
 #include "s390.h"
+#include "trace.h"
 
 #define KEY_BITS	0xfe		/* all but the one that is none */
 
@@ -94,11 +95,18 @@ static gpa_t page_of_r2(struct s390_vcpu *v)
 	return s390_wrap(v, v->gprs[insn_rre_r2(v)]) & PAGE_MASK;
 }
 
+/* The first of its kind has the host keep keys. */
+static int keys_wanted(struct s390_vcpu *v)
+{
+	trace_kvm_s390_skey_related_inst(v);
+	return s390_enable_skey();
+}
+
 int s390_insn_iske(struct s390_vcpu *v)
 {
 	struct key_op op = { .fn = op_get };
 	unsigned int r1 = insn_rre_r1(v);
-	int r = s390_enable_skey();
+	int r = keys_wanted(v);
 
 	if (!r)
 		r = key_op_at(v->vcpu.kvm, s390_real_to_abs(v, page_of_r2(v)), &op);
@@ -111,7 +119,7 @@ int s390_insn_iske(struct s390_vcpu *v)
 int s390_insn_rrbe(struct s390_vcpu *v)
 {
 	struct key_op op = { .fn = op_reset_reference };
-	int r = s390_enable_skey();
+	int r = keys_wanted(v);
 
 	if (!r)
 		r = key_op_at(v->vcpu.kvm, s390_real_to_abs(v, page_of_r2(v)), &op);
@@ -269,6 +277,8 @@ static int each_key(struct kvm *kvm, const struct kvm_s390_skeys *args, u8 *keys
 	int idx = srcu_read_lock(&kvm->srcu), r = 0;
 	u64 i;
 
+	if (!s390_has_frames(kvm, args->start_gfn, args->count))
+		r = -EFAULT;
 	for (i = 0; i < args->count && r >= 0; i++) {
 		if (op->fn == op_set)
 			op->key = keys[i];

@@ -5,8 +5,10 @@
  * Whether the machine interprets guests is in what its service processor says of each CPU (SIEF2).
  * Nothing has to be turned on.
  */
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <asm/asm-offsets.h>
+#include <asm/lowcore.h>
 #include <asm/sclp.h>
 
 #include <kvm/device.h>
@@ -29,6 +31,24 @@ static void cpu_disable(void)
 {
 }
 
+static u8 halt_poll_max_steal = 10;
+module_param(halt_poll_max_steal, byte, 0644);
+MODULE_PARM_DESC(halt_poll_max_steal, "percentage of steal time from which on halts do not poll");
+
+/*
+ * Where the host is itself a guest: a CPU that polls is one that its hypervisor cannot give to
+ * others. The host keeps an average of what was stolen of each tick, in units of the CPU timer,
+ * 4096 of which are a microsecond (arch/s390/kernel/vtime.c).
+ */
+static bool halt_poll_ok(struct kvm_vcpu *vcpu)
+{
+	if (S390_lowcore.avg_steal_timer * 100 / (TICK_USEC << 12) <
+	    READ_ONCE(halt_poll_max_steal))
+		return true;
+	to_s390(vcpu)->stat.halt_no_poll_steal++;
+	return false;
+}
+
 static bool never_young(struct kvm *kvm, const struct kvm_gfn_range *range)
 {
 	/* a guest's pages are entered in the VMM's own tables, whose marks the host reads itself */
@@ -39,8 +59,6 @@ static struct kvm_arch_ops s390_arch = {
 	.owner		= THIS_MODULE,
 	.vm_size	= sizeof(struct s390_vm),
 	.vcpu_size	= sizeof(struct s390_vcpu),
-	.max_vcpus	= S390_MAX_VCPUS,
-	.max_vcpu_ids	= S390_MAX_VCPUS,
 	.address_spaces	= 1,
 	.run_pages	= 1,
 
@@ -62,6 +80,9 @@ static struct kvm_arch_ops s390_arch = {
 	.vcpu_wanted	= s390_vcpu_wanted,
 	.vcpu_in_kernel	= s390_vcpu_in_kernel,
 	.vcpu_bar	= s390_vcpu_bar,
+	.vcpu_fault	= s390_vcpu_mmap_fault,
+	.vcpu_halt_poll_ok = halt_poll_ok,
+	.async_pf_done	= s390_async_pf_done,
 	.vcpu_async_ioctl = s390_vcpu_async_ioctl,
 
 	.route_set	= s390_route_set,
@@ -89,10 +110,14 @@ static int __init s390_init(void)
 		return -ENODEV;
 	}
 	s390_facilities_init();
+	s390_subfunc_init();
 	s390_memory_init();
 
+	s390_arch.max_vcpus = s390_max_vcpus();
+	s390_arch.max_vcpu_ids = s390_arch.max_vcpus;
 	s390_arch.vm_ioctls = s390_vm_ioctls;
 	s390_arch.vcpu_ioctls = s390_vcpu_ioctls;
+	s390_arch.vm_stats = s390_vm_stats;
 	s390_arch.vcpu_stats = s390_vcpu_stats;
 	s390_arch.caps = s390_caps;
 	r = kvm_device_class_register(&s390_flic_class, KVM_DEV_TYPE_FLIC);

@@ -49,6 +49,20 @@ static long transfer(struct s390_vcpu *v, const struct kvm_s390_mem_op *op,
 	return r;
 }
 
+/* The bits of a TEID that say that a protection exception was a suppression (PoP 3). */
+#define TEID_SUPPRESSED	0x8c
+
+/*
+ * By a key behind the first page, when what is before may have been written: the TEID does not say
+ * that nothing was (KVM API 4.89).
+ */
+static void unsuppress(const struct kvm_s390_mem_op *op, struct kvm_s390_pgm_info *pgm)
+{
+	if (op->op == KVM_S390_MEMOP_LOGICAL_WRITE && keyed(op) &&
+	    (pgm->trans_exc_code ^ op->gaddr) & PAGE_MASK)
+		pgm->trans_exc_code &= ~(u64)TEID_SUPPRESSED;
+}
+
 static long mem_op(struct s390_vcpu *v, const struct kvm_s390_mem_op *op)
 {
 	const struct s390_access a = {
@@ -62,6 +76,8 @@ static long mem_op(struct s390_vcpu *v, const struct kvm_s390_mem_op *op)
 		r = s390_check_access(v, &a, op->size, &irq.u.pgm);
 	else
 		r = transfer(v, op, &a, &irq.u.pgm);
+	if (r == PGM_PROTECTION)
+		unsuppress(op, &irq.u.pgm);
 	if (r > 0 && op->flags & KVM_S390_MEMOP_F_INJECT_EXCEPTION)
 		s390_inject_local(v, &irq);
 	return r;

@@ -17,12 +17,45 @@
  */
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/module.h>
 #include <asm/pgtable.h>
 #include <asm/sclp.h>
 
 #include "s390.h"
 
 #define SEGMENT_PAGES	(PMD_SIZE / PAGE_SIZE)
+
+static int hpage;
+module_param(hpage, int, 0444);
+MODULE_PARM_DESC(hpage, "memory of guests may be in huge pages of 1 MB, where KVM_CAP_S390_HPAGE_1M is enabled");
+
+/* Is there anything to enable? A user-controlled VM has no part in it. */
+bool s390_hpage_offered(const struct s390_vm *vm)
+{
+	return hpage && MACHINE_HAS_EDAT1 && !(vm && vm->ucontrol);
+}
+
+/*
+ * KVM_CAP_S390_HPAGE_1M (KVM API 7.14): the host maps its segments of huge pages into the guest.
+ * They have no states beside page-table entries, whence no CMMA.
+ *
+ * Context: kvm->lock held; sleeps.
+ */
+int s390_hpage_enable(struct s390_vm *vm)
+{
+	struct mm_struct *mm = vm->kvm.mm;
+
+	lockdep_assert_held(&vm->kvm.lock);
+
+	if (vm->kvm.created_vcpus)
+		return -EBUSY;
+	if (!s390_hpage_offered(vm) || vm->cmma.on)
+		return -EINVAL;
+	mmap_write_lock(mm);
+	mm->context.allow_gmap_hpage_1m = 1;
+	mmap_write_unlock(mm);
+	return 0;
+}
 
 /*
  * Context: page-table locks held, the invalidation comes next. The CPU must be out of SIE when we
@@ -38,6 +71,8 @@ static void prefix_notify(struct gmap *gmap, unsigned long start, unsigned long 
 	if (gmap_is_shadow(gmap) || start >= 1UL << 31)
 		return;
 	kvm_for_each_vcpu(i, vcpu, kvm) {
+		if (to_s390(vcpu)->gmap != gmap)
+			continue;
 		prefix = s390_prefix(to_s390(vcpu));
 		if (prefix > end || prefix + 2 * PAGE_SIZE <= start)
 			continue;
@@ -76,17 +111,26 @@ static int map_slot(struct gmap *gmap, const struct kvm_slot *slot)
 				slot_bytes(slot));
 }
 
+/* An empty address space up to @limit, or NULL. */
+struct gmap *s390_gmap_new(struct kvm *kvm, u64 limit)
+{
+	struct gmap *gmap = gmap_create(kvm->mm, min_t(u64, limit, TASK_SIZE_MAX) - 1);
+
+	if (gmap)
+		gmap->private = kvm;
+	return gmap;
+}
+
 /* An address space with the slots that there are. */
 static struct gmap *make_gmap(struct kvm *kvm, u64 limit)
 {
-	struct gmap *gmap = gmap_create(kvm->mm, min_t(u64, limit, TASK_SIZE_MAX) - 1);
+	struct gmap *gmap = s390_gmap_new(kvm, limit);
 	struct kvm_slot *slot;
 	unsigned int i;
 	int r = 0;
 
 	if (!gmap)
 		return ERR_PTR(-ENOMEM);
-	gmap->private = kvm;
 	kvm_for_each_slot(slot, i, kvm_slots(kvm, 0)) {
 		r = map_slot(gmap, slot);
 		if (r)
@@ -98,24 +142,40 @@ static struct gmap *make_gmap(struct kvm *kvm, u64 limit)
 	return ERR_PTR(r);
 }
 
-/* The address space of a new VM: as large as the machine's CPUs can address for a guest. */
+/* The first address that the machine's CPUs cannot address for a guest. */
+static u64 machine_limit(void)
+{
+	return sclp.hamax == U64_MAX ? KVM_S390_NO_MEM_LIMIT : sclp.hamax + 1;
+}
+
+/* What tables can address that are to reach up to @limit: it goes with their levels. */
+static u64 tables_limit(u64 limit)
+{
+	static const u64 levels[] = { _REGION3_SIZE, _REGION2_SIZE, _REGION1_SIZE };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(levels); i++) {
+		if (limit <= levels[i])
+			return min(levels[i], machine_limit());
+	}
+	return machine_limit();
+}
+
+/* The address space of a new VM: as large as there is. */
 int s390_gmap_init(struct s390_vm *vm)
 {
-	u64 limit = sclp.hamax == U64_MAX ? KVM_S390_NO_MEM_LIMIT : sclp.hamax + 1;
-	struct gmap *gmap = gmap_create(vm->kvm.mm, min_t(u64, limit, TASK_SIZE_MAX) - 1);
-
-	if (!gmap)
-		return -ENOMEM;
-	gmap->private = &vm->kvm;
-	vm->gmap = gmap;
-	vm->mem_limit = limit;
-	return 0;
+	vm->mem_limit = machine_limit();
+	if (vm->ucontrol)
+		return 0;
+	vm->gmap = s390_gmap_new(&vm->kvm, vm->mem_limit);
+	return vm->gmap ? 0 : -ENOMEM;
 }
 
 /**
  * s390_limit_change - addresses from @limit on are no storage any more
  * @vm: the VM, which has no vCPU
- * @limit: the first address that is too high, or KVM_S390_NO_MEM_LIMIT
+ * @limit: the first address that is too high, or KVM_S390_NO_MEM_LIMIT; rounded up to what the
+ *	tables can address
  *
  * Context: kvm->lock and slots_lock held; sleeps.
  * Return: 0, -ENOMEM, -E2BIG more than the machine has, -EINVAL a slot lies beyond.
@@ -126,8 +186,11 @@ int s390_limit_change(struct s390_vm *vm, u64 limit)
 	struct gmap *gmap;
 	unsigned int i;
 
-	if (limit > vm->mem_limit && vm->mem_limit != KVM_S390_NO_MEM_LIMIT)
+	lockdep_assert_held(&vm->kvm.lock);
+	lockdep_assert_held(&vm->kvm.slots_lock);
+	if (limit > machine_limit())
 		return -E2BIG;
+	limit = tables_limit(limit);
 	kvm_for_each_slot(slot, i, kvm_slots(&vm->kvm, 0)) {
 		if (slot_start(slot) + slot_bytes(slot) > limit)
 			return -EINVAL;
@@ -144,16 +207,16 @@ int s390_limit_change(struct s390_vm *vm, u64 limit)
 /* -EFAULT when the prefix is where there is no memory. */
 int s390_prefix_map(struct s390_vcpu *v)
 {
-	return gmap_mprotect_notify(vm_of(v)->gmap, s390_prefix(v), 2 * PAGE_SIZE, PROT_WRITE);
+	return gmap_mprotect_notify(v->gmap, s390_prefix(v), 2 * PAGE_SIZE, PROT_WRITE);
 }
 
 /*
  * Make the page of @gpa be there in the guest. Context: sleeps. Return: 0, -EFAULT the VMM has
  * nothing there, -ENOMEM.
  */
-int s390_gmap_fault(struct s390_vm *vm, gpa_t gpa, bool write)
+int s390_gmap_fault(struct s390_vcpu *v, gpa_t gpa, bool write)
 {
-	return gmap_fault(vm->gmap, gpa, write ? FAULT_FLAG_WRITE : 0);
+	return gmap_fault(v->gmap, gpa, write ? FAULT_FLAG_WRITE : 0);
 }
 
 static void unmap_slot(struct kvm *kvm, const struct kvm_slot *slot)
@@ -168,20 +231,27 @@ static void unmap_slot(struct kvm *kvm, const struct kvm_slot *slot)
 int s390_slot_prepare(struct kvm *kvm, const struct kvm_slot *old, struct kvm_slot *new,
 		      enum kvm_slot_change change)
 {
+	if (to_s390_vm(kvm)->ucontrol)
+		return -EINVAL;
 	if (change == SLOT_DELETE || change == SLOT_FLAGS)
 		return 0;
 	if ((new->hva | slot_start(new) | slot_bytes(new)) & ~PMD_MASK)
 		return -EINVAL;
 	if (slot_start(new) + slot_bytes(new) > to_s390_vm(kvm)->mem_limit)
 		return -EINVAL;
+	s390_protection_check(kvm, new);
 	return change == SLOT_CREATE ? map_slot(to_s390_vm(kvm)->gmap, new) : 0;
 }
 
 void s390_slot_commit(struct kvm *kvm, const struct kvm_slot *old, const struct kvm_slot *new,
 		      enum kvm_slot_change change)
 {
+	if (change != SLOT_FLAGS || !kvm_slot_logs_dirty(new))
+		s390_migration_stop(to_s390_vm(kvm));
 	if (change == SLOT_MOVE)
 		KVM_BUG_ON(map_slot(to_s390_vm(kvm)->gmap, new), kvm);
+	if (change == SLOT_CREATE || change == SLOT_MOVE)
+		s390_protection_recheck(kvm);
 }
 
 void s390_slot_free(struct kvm *kvm, struct kvm_slot *slot)
@@ -198,8 +268,25 @@ void s390_flush_all(struct kvm *kvm)
 {
 }
 
+/* Has the guest all of these @n frames? Context: kvm->srcu or kvm->slots_lock held. */
+bool s390_has_frames(struct kvm *kvm, gfn_t gfn, u64 n)
+{
+	const struct kvm_slot *slot;
+	u64 here;
+
+	for (; n; gfn += here, n -= here) {
+		slot = kvm_slot_find(kvm, gfn);
+		if (!kvm_slot_visible(slot))
+			return false;
+		here = min_t(u64, n, slot->base_gfn + slot->npages - gfn);
+	}
+	return true;
+}
+
+/* The guest has lost its translations already: only what the VMM's memory is may be different. */
 bool s390_unmap(struct kvm *kvm, const struct kvm_gfn_range *range)
 {
+	s390_protection_recheck(kvm);
 	return false;
 }
 

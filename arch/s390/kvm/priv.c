@@ -14,6 +14,7 @@
 #include <asm/unaligned.h>
 
 #include "s390.h"
+#include "trace.h"
 
 static int privileged(struct s390_vcpu *v)
 {
@@ -73,6 +74,7 @@ static int insn_spx(struct s390_vcpu *v)
 	    !kvm_slot_visible(kvm_slot_find(v->vcpu.kvm, gpa_to_gfn(prefix) + 1)))
 		return s390_inject_pgm_code(v, PGM_ADDRESSING);
 	s390_set_prefix(v, prefix);
+	trace_kvm_s390_handle_prefix(v, true, prefix);
 	return EXIT_RESUME;
 }
 
@@ -80,16 +82,22 @@ static int insn_stpx(struct s390_vcpu *v)
 {
 	u32 prefix = s390_prefix(v);
 	bool ok;
+	int r = store_operand(v, &prefix, sizeof(prefix), &ok);
 
-	return store_operand(v, &prefix, sizeof(prefix), &ok);
+	if (ok)
+		trace_kvm_s390_handle_prefix(v, false, prefix);
+	return r;
 }
 
 static int insn_stap(struct s390_vcpu *v)
 {
 	u16 address = v->vcpu.id;
 	bool ok;
+	int r = store_operand(v, &address, sizeof(address), &ok);
 
-	return store_operand(v, &address, sizeof(address), &ok);
+	if (ok)
+		trace_kvm_s390_handle_stap(v, s390_wrap(v, insn_base_disp(v, NULL)));
+	return r;
 }
 
 static int insn_stidp(struct s390_vcpu *v)
@@ -108,9 +116,11 @@ static int insn_sck(struct s390_vcpu *v)
 
 	if (!ok)
 		return r;
+	kvm_vcpu_srcu_unlock(&v->vcpu);		/* kvm->lock comes before it */
 	mutex_lock(&v->vcpu.kvm->lock);
-	s390_clock_set(v->vcpu.kvm, tod);
+	s390_clock_set(v->vcpu.kvm, 0, tod);
 	mutex_unlock(&v->vcpu.kvm->lock);
+	kvm_vcpu_srcu_lock(&v->vcpu);
 	set_cc(v, 0);
 	return EXIT_RESUME;
 }
@@ -121,13 +131,16 @@ static int insn_stfl(struct s390_vcpu *v)
 	u32 word = vm_of(v)->facilities[0] >> 32;
 	int r = s390_write_real(v, offsetof(struct lowcore, stfl_fac_list), &word, sizeof(word));
 
-	return r > 0 ? s390_inject_pgm_code(v, r) : r ? r : EXIT_RESUME;
+	if (r)
+		return r > 0 ? s390_inject_pgm_code(v, r) : r;
+	trace_kvm_s390_handle_stfl(v, word);
+	return EXIT_RESUME;
 }
 
 /* Doublewords of the list that have a one or one behind them. */
 static unsigned int facility_words(const struct s390_vm *vm)
 {
-	unsigned int n = PAGE_SIZE / 8 / 2;
+	unsigned int n = S390_FACILITY_WORDS;
 
 	while (n > 1 && !vm->facilities[n - 1])
 		n--;
@@ -230,6 +243,7 @@ static int stsi_store(struct s390_vcpu *v, unsigned int fc, unsigned int sel1, u
 	free_page((unsigned long)block);
 	if (r)
 		return r > 0 ? s390_inject_pgm(v, &pgm) : r;
+	trace_kvm_s390_handle_stsi(v, fc, sel1, sel2, a.addr);
 	set_cc(v, 0);
 	v->gprs[0] = 0;
 	if (!READ_ONCE(vm_of(v)->user_stsi))
@@ -238,11 +252,35 @@ static int stsi_store(struct s390_vcpu *v, unsigned int fc, unsigned int sel1, u
 	return EXIT_TO_USER;
 }
 
+/* The topology, which the VMM knows, if it wants to be asked (KVM API 8.39). */
+static bool stsi_topology(struct s390_vcpu *v, unsigned int sel1, unsigned int sel2)
+{
+	return s390_facility(vm_of(v), FACILITY_TOPOLOGY) && READ_ONCE(vm_of(v)->user_stsi) &&
+	       sel1 == 1 && sel2 >= 2 && sel2 <= 6;
+}
+
+static int stsi_15(struct s390_vcpu *v, unsigned int sel1, unsigned int sel2)
+{
+	u64 addr;
+	u8 ar;
+
+	addr = s390_wrap(v, insn_base_disp(v, &ar));
+	if (addr & ~PAGE_MASK)
+		return specification(v);
+	stsi_to_user(v, addr, ar, 15, sel1, sel2);
+	return EXIT_TO_USER;
+}
+
 static int insn_stsi(struct s390_vcpu *v)
 {
 	unsigned int fc = (v->gprs[0] >> 28) & 0xf, sel1 = v->gprs[0] & 0xff,
 	sel2 = v->gprs[1] & 0xffff;
 
+	if (fc == 15 && stsi_topology(v, sel1, sel2)) {
+		if (v->gprs[0] & 0x0fffff00 || v->gprs[1] & 0xffff0000)
+			return specification(v);
+		return stsi_15(v, sel1, sel2);
+	}
 	if (fc > 3) {
 		set_cc(v, 3);
 		return EXIT_RESUME;
@@ -258,13 +296,24 @@ static int insn_stsi(struct s390_vcpu *v)
 	return stsi_store(v, fc, sel1, sel2);
 }
 
+/* Outcomes of TEST PROTECTION. */
+enum {
+	TPROT_STORE	= 0,
+	TPROT_FETCH	= 1,
+	TPROT_NEITHER	= 2,
+	TPROT_NOWHERE	= 3,	/* no translation */
+};
+
 /*
- * TEST PROTECTION without keys: 0 fetch and store are allowed, 1 fetch only, 2 neither, 3 no
- * translation.
+ * TEST PROTECTION: may a byte be fetched and stored with the key in bits 56-59 of the second
+ * operand's address? Exceptions of translation are an answer, but for those that say that storage
+ * is not there or the tables are broken (PoP 10).
  */
 static int insn_tprot(struct s390_vcpu *v)
 {
-	struct s390_access a = { .write = true };
+	unsigned int base = (v->sie->ipb >> 12) & 0xf;
+	u64 second = (v->sie->ipb & 0xfff) + (base ? v->gprs[base] : 0);
+	struct s390_access a = { .keyed = true, .key = (second >> 4) & 0xf };
 	struct kvm_s390_pgm_info pgm;
 	int r;
 
@@ -272,17 +321,17 @@ static int insn_tprot(struct s390_vcpu *v)
 	r = s390_check_access(v, &a, 1, &pgm);
 	if (r < 0)
 		return r;
-	if (r == PGM_PROTECTION) {
-		a.write = false;
-		r = s390_check_access(v, &a, 1, &pgm);
-		if (r < 0)
-			return r;
-		set_cc(v, r ? 3 : 1);
-		return EXIT_RESUME;
-	}
 	if (r == PGM_ADDRESSING || r == PGM_TRANSLATION)
 		return s390_inject_pgm(v, &pgm);
-	set_cc(v, r ? 3 : 0);
+	if (r) {
+		set_cc(v, r == PGM_PROTECTION ? TPROT_NEITHER : TPROT_NOWHERE);
+		return EXIT_RESUME;
+	}
+	a.write = true;
+	r = s390_check_access(v, &a, 1, &pgm);
+	if (r < 0)
+		return r;
+	set_cc(v, r ? TPROT_FETCH : TPROT_STORE);
 	return EXIT_RESUME;
 }
 
@@ -316,6 +365,10 @@ static int access_crs(struct s390_vcpu *v, u64 addr, u8 ar, unsigned int size, b
 
 	if (addr & (size - 1))
 		return specification(v);
+	if (store)
+		trace_kvm_s390_handle_stctl(v, size == 8, insn_r1(v), insn_r3(v), addr);
+	else
+		trace_kvm_s390_handle_lctl(v, size == 8, insn_r1(v), insn_r3(v), addr);
 	for (i = 0; store && i < n; i++) {
 		cr = &v->sie->cr[(first + i) & 0xf];
 		memcpy(image + i * size, (u8 *)cr + 8 - size, size);
@@ -465,15 +518,17 @@ static int insn_tpi(struct s390_vcpu *v)
 		r = s390_write_real(v, offsetof(struct lowcore, subchannel_id), code, 12);
 		pgm = (struct kvm_s390_pgm_info){ .code = r };
 	}
-	if (r)
+	if (r) {
+		s390_float_io_return(vm_of(v), &irq);
 		return r > 0 ? s390_inject_pgm(v, &pgm) : r;
+	}
 	set_cc(v, 1);
 	return EXIT_RESUME;
 }
 
 /*
- * TEST SUBCHANNEL: an interrupt of this subchannel that waits is told to user space with it (KVM
- * API 6.4).
+ * TEST SUBCHANNEL: an interrupt of this subchannel that waits, whatever its subclass, is told to
+ * user space with it (KVM API 6.4).
  */
 static int insn_tsch(struct s390_vcpu *v)
 {
@@ -484,8 +539,7 @@ static int insn_tsch(struct s390_vcpu *v)
 		return insn_io(v);
 	run->exit_reason = KVM_EXIT_S390_TSCH;
 	run->s390_tsch.dequeued = (u32)v->gprs[1] &&
-				  s390_float_io_take(vm_of(v), v->sie->cr[6] >> 24, v->gprs[1],
-						     &irq);
+				  s390_float_io_take(vm_of(v), 0xff, v->gprs[1], &irq);
 	run->s390_tsch.subchannel_id = irq.io.subchannel_id;
 	run->s390_tsch.subchannel_nr = irq.io.subchannel_nr;
 	run->s390_tsch.io_int_parm = irq.io.io_int_parm;
@@ -547,66 +601,77 @@ static int insn_sckpf(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
+static int insn_svc(struct s390_vcpu *v)
+{
+	return s390_supervisor_call(v, v->sie->ipa & 0xff);
+}
+
 struct insn_row {
 	u16	op;
 	bool	any_state;	/* the problem state may do it too */
 	int	(*fn)(struct s390_vcpu *v);
+	u16	stat;			/* its counter, or 0 */
 };
+
+#define COUNTED(name)	S390_STAT(instruction_##name)
 
 /* Instructions of one byte's opcode in the left byte, of two in both. */
 static const struct insn_row one_byte[] = {
-	{ 0x8200, false, insn_lpsw },
+	{ 0x0a00, true,  insn_svc },
+	{ 0x8200, false, insn_lpsw, COUNTED(lpsw) },
 	{ 0x8300, false, s390_diag },
 	{ 0xae00, false, s390_sigp },
-	{ 0xb600, false, insn_stctl },
-	{ 0xb700, false, insn_lctl },
+	{ 0xb600, false, insn_stctl, COUNTED(stctl) },
+	{ 0xb700, false, insn_lctl, COUNTED(lctl) },
 };
 
 static const struct insn_row two_bytes[] = {
-	{ 0x0104, true,  insn_ptff },
-	{ 0x0107, false, insn_sckpf },
-	{ 0xb202, false, insn_stidp },
-	{ 0xb204, false, insn_sck },
-	{ 0xb210, false, insn_spx },
-	{ 0xb211, false, insn_stpx },
-	{ 0xb212, false, insn_stap },
+	{ 0x0104, true,  insn_ptff, COUNTED(ptff) },
+	{ 0x0107, false, insn_sckpf, COUNTED(sckpf) },
+	{ 0xb202, false, insn_stidp, COUNTED(stidp) },
+	{ 0xb204, false, insn_sck, COUNTED(sck) },
+	{ 0xb210, false, insn_spx, COUNTED(spx) },
+	{ 0xb211, false, insn_stpx, COUNTED(stpx) },
+	{ 0xb212, false, insn_stap, COUNTED(stap) },
 	{ 0xb220, false, insn_servc },
-	{ 0xb221, false, insn_retry },		/* IPTE */
-	{ 0xb229, false, s390_insn_iske },
-	{ 0xb22a, false, s390_insn_rrbe },
-	{ 0xb22b, false, s390_insn_sske },
-	{ 0xb22c, false, insn_tb },
-	{ 0xb230, false, insn_io },		/* CSCH */
-	{ 0xb231, false, insn_io },		/* HSCH */
-	{ 0xb232, false, insn_io },		/* MSCH */
-	{ 0xb233, false, insn_io },		/* SSCH */
-	{ 0xb234, false, insn_io },		/* STSCH */
-	{ 0xb235, false, insn_tsch },
-	{ 0xb236, false, insn_tpi },
-	{ 0xb237, false, insn_io },		/* SAL */
-	{ 0xb238, false, insn_io },		/* RSCH */
-	{ 0xb239, false, insn_io },		/* STCRW */
-	{ 0xb23a, false, insn_io },		/* STCPS */
-	{ 0xb23b, false, insn_io },		/* RCHP */
-	{ 0xb23c, false, insn_io },		/* SCHM */
-	{ 0xb250, false, insn_retry },		/* CSP */
-	{ 0xb25f, false, insn_io },		/* CHSC */
-	{ 0xb276, false, insn_io },		/* XSCH */
-	{ 0xb27d, false, insn_stsi },
+	{ 0xb221, false, insn_retry, COUNTED(ipte_interlock) },	/* IPTE */
+	{ 0xb229, false, s390_insn_iske, COUNTED(iske) },
+	{ 0xb22a, false, s390_insn_rrbe, COUNTED(rrbe) },
+	{ 0xb22b, false, s390_insn_sske, COUNTED(sske) },
+	{ 0xb22c, false, insn_tb, COUNTED(tb) },
+	{ 0xb230, false, insn_io, COUNTED(io_other) },	/* CSCH */
+	{ 0xb231, false, insn_io, COUNTED(io_other) },	/* HSCH */
+	{ 0xb232, false, insn_io, COUNTED(io_other) },	/* MSCH */
+	{ 0xb233, false, insn_io, COUNTED(io_other) },	/* SSCH */
+	{ 0xb234, false, insn_io, COUNTED(io_other) },	/* STSCH */
+	{ 0xb235, false, insn_tsch, COUNTED(tsch) },
+	{ 0xb236, false, insn_tpi, COUNTED(tpi) },
+	{ 0xb237, false, insn_io, COUNTED(io_other) },	/* SAL */
+	{ 0xb238, false, insn_io, COUNTED(io_other) },	/* RSCH */
+	{ 0xb239, false, insn_io, COUNTED(io_other) },	/* STCRW */
+	{ 0xb23a, false, insn_io, COUNTED(io_other) },	/* STCPS */
+	{ 0xb23b, false, insn_io, COUNTED(io_other) },	/* RCHP */
+	{ 0xb23c, false, insn_io, COUNTED(io_other) },	/* SCHM */
+	{ 0xb250, false, insn_retry, COUNTED(ipte_interlock) },	/* CSP */
+	{ 0xb25f, false, insn_io, COUNTED(io_other) },	/* CHSC */
+	{ 0xb276, false, insn_io, COUNTED(io_other) },	/* XSCH */
+	{ 0xb27d, false, insn_stsi, COUNTED(stsi) },
 	{ 0xb2b0, true,  insn_stfle },
-	{ 0xb2b1, false, insn_stfl },
-	{ 0xb2b2, false, insn_lpswe },
-	{ 0xb98a, false, insn_retry },		/* CSPG */
-	{ 0xb98d, true,  insn_epsw },
-	{ 0xb98e, false, insn_retry },		/* IDTE */
-	{ 0xb9af, false, s390_insn_pfmf },
-	{ 0xe501, false, insn_tprot },
+	{ 0xb2b1, false, insn_stfl, COUNTED(stfl) },
+	{ 0xb2b2, false, insn_lpswe, COUNTED(lpswe) },
+	{ 0xb98a, false, insn_retry, COUNTED(ipte_interlock) },	/* CSPG */
+	{ 0xb98d, true,  insn_epsw, COUNTED(epsw) },
+	{ 0xb98e, false, insn_retry, COUNTED(ipte_interlock) },	/* IDTE */
+	{ 0xb9a2, false, s390_insn_ptf },
+	{ 0xb9ab, true,  s390_insn_essa, COUNTED(essa) },
+	{ 0xb9af, false, s390_insn_pfmf, COUNTED(pfmf) },
+	{ 0xe501, false, insn_tprot, COUNTED(tprot) },
 };
 
 /* RSY: the second byte of the opcode is the last of the instruction. */
 static const struct insn_row split[] = {
-	{ 0xeb25, false, insn_stctg },
-	{ 0xeb2f, false, insn_lctlg },
+	{ 0xeb25, false, insn_stctg, COUNTED(stctg) },
+	{ 0xeb2f, false, insn_lctlg, COUNTED(lctlg) },
 };
 
 static const struct insn_row *find(const struct insn_row *row, unsigned int n, u16 op)
@@ -630,6 +695,8 @@ int s390_insn(struct s390_vcpu *v)
 		row = find(split, ARRAY_SIZE(split), (ipa & 0xff00) | (v->sie->ipb & 0xff));
 	if (!row)
 		return EXIT_NOT_OURS;
+	if (row->stat)
+		s390_count(v, row->stat);
 	if (!row->any_state && in_problem_state(v))
 		return privileged(v);
 	return row->fn(v);

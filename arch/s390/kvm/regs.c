@@ -26,10 +26,11 @@ u64 s390_guest_tod(const struct s390_vcpu *v)
  * kvm_dirty_regs says so. Each word is read once, and an FPC that would fault when it is loaded
  * counts as 0.
  */
-u64 s390_sync_fields(void)
+u64 s390_sync_fields(const struct s390_vcpu *v)
 {
 	return KVM_SYNC_PREFIX | KVM_SYNC_GPRS | KVM_SYNC_ACRS | KVM_SYNC_CRS | KVM_SYNC_ARCH0 |
-	       KVM_SYNC_PFAULT | (MACHINE_HAS_VX ? KVM_SYNC_VRS : KVM_SYNC_FPRS);
+	       KVM_SYNC_PFAULT | (MACHINE_HAS_VX ? KVM_SYNC_VRS : KVM_SYNC_FPRS) |
+	       v->feature_sync;
 }
 
 /*
@@ -79,9 +80,10 @@ static void give_shared(struct s390_vcpu *v)
 	regs->ckc = v->sie->clock_comp;
 	regs->pp = get_unaligned_be64(v->sie->prog_param);
 	regs->gbea = v->sie->break_addr;
-	regs->pft = v->pfault[0];
-	regs->pfs = v->pfault[1];
-	regs->pfc = v->pfault[2];
+	regs->pft = v->pfault.token_at;
+	regs->pfs = v->pfault.select;
+	regs->pfc = v->pfault.compare;
+	s390_features_give(v);
 }
 
 static void take_arch0(struct s390_vcpu *v, const struct kvm_sync_regs *regs)
@@ -99,17 +101,11 @@ void s390_psw_in(struct s390_vcpu *v)
 	v->sie->psw.addr = READ_ONCE(v->vcpu.run->psw_addr);
 }
 
-/* At the begin of KVM_RUN. -EINVAL: registers that are not there are asked for. */
-int s390_sync_in(struct s390_vcpu *v)
+/* The registers that @dirty names. */
+static void take_dirty(struct s390_vcpu *v, u64 dirty)
 {
-	struct kvm_run *run = v->vcpu.run;
-	const struct kvm_sync_regs *regs = &run->s.regs;
-	u64 valid = READ_ONCE(run->kvm_valid_regs), dirty = READ_ONCE(run->kvm_dirty_regs);
+	const struct kvm_sync_regs *regs = &v->vcpu.run->s.regs;
 
-	if ((valid | dirty) & ~s390_sync_fields())
-		return -EINVAL;
-	s390_psw_in(v);
-	take_shared(v);
 	if (dirty & KVM_SYNC_PREFIX)
 		s390_set_prefix(v, regs->prefix);
 	if (dirty & KVM_SYNC_CRS)
@@ -117,10 +113,30 @@ int s390_sync_in(struct s390_vcpu *v)
 	if (dirty & KVM_SYNC_ARCH0)
 		take_arch0(v, regs);
 	if (dirty & KVM_SYNC_PFAULT) {
-		v->pfault[0] = regs->pft;
-		v->pfault[1] = regs->pfs;
-		v->pfault[2] = regs->pfc;
+		v->pfault.select = regs->pfs;
+		v->pfault.compare = regs->pfc;
+		v->pfault.token_at = regs->pft;
+		if (regs->pft == KVM_S390_PFAULT_TOKEN_INVALID)
+			s390_pfault_end(v);
 	}
+	s390_features_take(v, dirty & s390_sync_fields(v));
+}
+
+/*
+ * At the begin of KVM_RUN. -EINVAL: bits that are of no register. Registers that this machine lacks
+ * are zero and stay so, as for any that a capability of their own has not offered.
+ */
+int s390_sync_in(struct s390_vcpu *v)
+{
+	struct kvm_run *run = v->vcpu.run;
+	u64 valid = READ_ONCE(run->kvm_valid_regs), dirty = READ_ONCE(run->kvm_dirty_regs);
+
+	if ((valid | dirty) & ~KVM_SYNC_S390_VALID_FIELDS)
+		return -EINVAL;
+	s390_psw_in(v);
+	take_shared(v);
+	if (dirty)
+		take_dirty(v, dirty);
 	WRITE_ONCE(run->kvm_dirty_regs, 0);
 	return 0;
 }
@@ -137,7 +153,8 @@ void s390_sync_out(struct s390_vcpu *v)
 static void normal_reset(struct s390_vcpu *v)
 {
 	v->sie->psw.mask &= ~PSW_MASK_RI;
-	v->pfault[0] = KVM_S390_PFAULT_TOKEN_INVALID;
+	s390_pfault_end(v);
+	s390_per_retry(v);
 	s390_irq_clear(v);
 }
 
@@ -156,6 +173,8 @@ void s390_initial_reset(struct s390_vcpu *v)
 	sie->cpu_timer = 0;
 	sie->tod_prog = 0;
 	sie->break_addr = 1;
+	put_unaligned_be64(0, sie->prog_param);
+	s390_features_reset(v, false);
 	v->fpc = 0;
 	s390_set_prefix(v, 0);
 }
@@ -163,10 +182,10 @@ void s390_initial_reset(struct s390_vcpu *v)
 static void clear_reset(struct s390_vcpu *v)
 {
 	s390_initial_reset(v);
+	s390_features_reset(v, true);
 	memset(v->gprs, 0, sizeof(v->gprs));
 	memset(v->acrs, 0, sizeof(v->acrs));
 	memset(v->vrs, 0, sizeof(v->vrs));
-	put_unaligned_be64(0, v->sie->prog_param);
 }
 
 /*
@@ -291,11 +310,11 @@ static void *one_reg(struct s390_vcpu *v, u64 id)
 	case KVM_REG_S390_CLOCK_COMP:
 		return &v->sie->clock_comp;
 	case KVM_REG_S390_PFTOKEN:
-		return &v->pfault[0];
+		return &v->pfault.token_at;
 	case KVM_REG_S390_PFSELECT:
-		return &v->pfault[1];
+		return &v->pfault.select;
 	case KVM_REG_S390_PFCOMPARE:
-		return &v->pfault[2];
+		return &v->pfault.compare;
 	case KVM_REG_S390_PP:
 		return v->sie->prog_param;
 	case KVM_REG_S390_GBEA:
@@ -386,16 +405,24 @@ static void status_fill(struct s390_vcpu *v, struct status *s)
 int s390_store_status(struct s390_vcpu *v, gpa_t at)
 {
 	struct kvm *kvm = v->vcpu.kvm;
+	gpa_t lowcore = at == KVM_S390_STORE_STATUS_PREFIXED ? s390_prefix(v) : 0;
+	bool in_lowcore = at == KVM_S390_STORE_STATUS_NOADDR ||
+			  at == KVM_S390_STORE_STATUS_PREFIXED;
 	struct status s = { };
 	u8 zarch = 1;
 
-	if (at == KVM_S390_STORE_STATUS_NOADDR || at == KVM_S390_STORE_STATUS_PREFIXED) {
-		at = (at == KVM_S390_STORE_STATUS_PREFIXED ? s390_prefix(v) : 0) + SAVE_AREA;
-		/* the architecture's mark is stored too: byte 163 of the prefix area */
-		if (kvm_write_guest(kvm, at - SAVE_AREA + offsetof(struct lowcore, ar_mode_id),
-				    &zarch, 1))
-			return -EFAULT;
-	}
+	if (in_lowcore)
+		at = lowcore + SAVE_AREA;
+	/* nothing is stored where not all can be */
+	if (!s390_has_frames(kvm, gpa_to_gfn(at),
+			     gpa_to_gfn(at + sizeof(s) - 1) - gpa_to_gfn(at) + 1))
+		return -EFAULT;
 	status_fill(v, &s);
-	return kvm_write_guest(kvm, at, &s, sizeof(s)) ? -EFAULT : 0;
+	if (kvm_write_guest(kvm, at, &s, sizeof(s)))
+		return -EFAULT;
+	/* the architecture's mark is stored too: byte 163 of the prefix area */
+	if (in_lowcore && kvm_write_guest(kvm, lowcore + offsetof(struct lowcore, ar_mode_id),
+					  &zarch, 1))
+		return -EFAULT;
+	return 0;
 }

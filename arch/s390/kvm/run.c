@@ -24,6 +24,7 @@
 #include <kvm/trace.h>
 
 #include "s390.h"
+#include "trace.h"
 
 /* Any context: make SIE end, or not begin. */
 void s390_vcpu_bar(struct kvm_vcpu *vcpu)
@@ -47,10 +48,13 @@ void s390_vcpu_leave(struct kvm_vcpu *vcpu)
 		cpu_relax();
 }
 
+/* What is set from now on keeps SIE from beginning, once; there is no need to find it here. */
 static void unbar(struct sie_block *sie)
 {
-	atomic_andnot(SIE_BAR_REQUEST, (atomic_t *)&sie->bar);
-	sie_flags_clear(sie, SIE_FLAG_STOP);
+	if (unlikely(READ_ONCE(sie->bar) & SIE_BAR_REQUEST))
+		atomic_andnot(SIE_BAR_REQUEST, (atomic_t *)&sie->bar);
+	if (unlikely(READ_ONCE(sie->flags) & SIE_FLAG_STOP))
+		sie_flags_clear(sie, SIE_FLAG_STOP);
 }
 
 static int req_dead(struct s390_vcpu *v)
@@ -62,6 +66,8 @@ static int req_prefix(struct s390_vcpu *v)
 {
 	int r = s390_prefix_map(v);
 
+	if (r == -EFAULT && vm_of(v)->ucontrol)
+		return EXIT_RESUME;	/* a validity interception will say so */
 	if (r)
 		kvm_request(&v->vcpu, KVM_REQ_PREFIX);
 	return r ? r : EXIT_RESUME;
@@ -70,6 +76,26 @@ static int req_prefix(struct s390_vcpu *v)
 static int req_clock(struct s390_vcpu *v)
 {
 	v->sie->epoch = READ_ONCE(vm_of(v)->epoch);
+	v->sie->epoch_index = READ_ONCE(vm_of(v)->epoch_index);
+	return EXIT_RESUME;
+}
+
+static int req_controls(struct s390_vcpu *v)
+{
+	s390_sca_controls(v);
+	s390_crypto_controls(v);
+	return EXIT_RESUME;
+}
+
+static int req_protection(struct s390_vcpu *v)
+{
+	s390_protection_update(v);
+	return EXIT_RESUME;
+}
+
+static int req_irq(struct s390_vcpu *v)
+{
+	v->told = true;
 	return EXIT_RESUME;
 }
 
@@ -87,21 +113,29 @@ static const struct {
 	int		(*serve)(struct s390_vcpu *v);
 } requests[] = {
 	{ KVM_REQ_VM_DEAD | KVM_REQ_NO_CLEAR,	req_dead },
+	{ KVM_REQ_IRQ,				req_irq },
 	{ KVM_REQ_CLOCK,			req_clock },
+	{ KVM_REQ_CONTROLS,			req_controls },
 	{ KVM_REQ_PREFIX,			req_prefix },
+	{ KVM_REQ_PROTECTION,			req_protection },
 	{ KVM_REQ_STARTED,			req_nothing },
-	{ KVM_REQ_IRQ,				req_nothing },
 	{ KVM_REQ_TLB_FLUSH,			req_nothing },
 	{ KVM_REQ_OUTSIDE,			req_nothing },
 	{ KVM_REQ_UNBLOCK,			req_nothing },
 };
 
+/* Those that are made meanwhile are for the next turn: they keep this one from the entry. */
 static int serve_requests(struct s390_vcpu *v)
 {
+	u64 made = READ_ONCE(v->vcpu.requests), bit;
 	unsigned int i;
 	int r;
 
-	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+	for (i = 0; made && i < ARRAY_SIZE(requests); i++) {
+		bit = BIT_ULL(requests[i].req & KVM_REQ_NR_MASK);
+		if (!(made & bit))
+			continue;
+		made &= ~bit;
 		if (!kvm_request_take(&v->vcpu, requests[i].req))
 			continue;
 		r = requests[i].serve(v);
@@ -120,6 +154,8 @@ static int sie(struct s390_vcpu *v)
 	v->sie->gr14 = v->gprs[14];
 	v->sie->gr15 = v->gprs[15];
 
+	if (unlikely(v->debug.on))
+		s390_debug_enter(v);
 	local_irq_disable();
 	vtime_account_guest_enter();
 	local_irq_enable();
@@ -128,6 +164,8 @@ static int sie(struct s390_vcpu *v)
 	vtime_account_guest_exit();
 	local_irq_enable();
 
+	if (unlikely(v->debug.on))
+		s390_debug_leave(v);
 	v->gprs[14] = v->sie->gr14;
 	v->gprs[15] = v->sie->gr15;
 	return r;
@@ -149,9 +187,11 @@ static int enter(struct s390_vcpu *v)
 	 */
 	smp_store_mb(vcpu->mode, VCPU_IN_GUEST);
 	kvm_vcpu_srcu_unlock(vcpu);
-	if (!kvm_request_pending(vcpu) && READ_ONCE(vcpu->mode) == VCPU_IN_GUEST &&
-	    !kvm_host_work_pending())
+	if (likely(!kvm_request_pending(vcpu) && READ_ONCE(vcpu->mode) == VCPU_IN_GUEST)) {
+		trace_kvm_s390_sie_enter(v);
 		r = sie(v);
+		trace_kvm_s390_sie_exit(v);
+	}
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 	smp_wmb();	/* whoever waits for OUTSIDE sees what we did in the guest */
 	kvm_vcpu_srcu_lock(vcpu);
@@ -159,49 +199,80 @@ static int enter(struct s390_vcpu *v)
 	return r;
 }
 
-static int turn(struct s390_vcpu *v)
+static void pass_on(struct s390_vcpu *v)
+{
+	v->told = false;
+	s390_float_pass_on(v);
+}
+
+/* Is there anything to do that most entries have not? One test for all of do_errands(). */
+static bool has_errands(struct s390_vcpu *v)
+{
+	return kvm_request_pending(&v->vcpu) || v->debug.on || v->windows || s390_irq_waits(v);
+}
+
+/* Before an entry: all that there may be to do. */
+static int do_errands(struct s390_vcpu *v)
 {
 	int r = serve_requests(v);
 
-	if (r != EXIT_RESUME)
+	if (r != EXIT_RESUME || vm_of(v)->ucontrol)	/* its owner sees to the rest */
 		return r;
 	if (s390_stop_wanted(v))
 		return s390_exit_stopped(v);
+	r = s390_debug_hit(v);
+	if (r != EXIT_RESUME)
+		return r;
 	r = s390_deliver(v);
 	if (r != EXIT_RESUME)
 		return r;
+	if (unlikely(v->debug.on)) {
+		r = s390_debug_breakpoint(v);
+		if (r != EXIT_RESUME)
+			return r;
+	}
 	s390_irq_windows(v);
-	if (enter(v))
-		return s390_host_fault(v);
-	return s390_handle_exit(v);
+	if (v->told)
+		pass_on(v);
+	return EXIT_RESUME;
 }
 
-static int between_turns(struct s390_vcpu *v)
+static int host_work(struct s390_vcpu *v)
 	__must_hold(&v->vcpu.kvm->srcu)
 {
 	int r;
 
-	kvm_request_drop(&v->vcpu, KVM_REQ_UNBLOCK);
-	if (likely(!kvm_host_work_pending()))
-		return EXIT_RESUME;
 	kvm_vcpu_srcu_unlock(&v->vcpu);
 	r = kvm_host_work(&v->vcpu);
 	kvm_vcpu_srcu_lock(&v->vcpu);
 	return r ? r : EXIT_RESUME;
 }
 
+static int turn(struct s390_vcpu *v)
+{
+	int r;
+
+	if (unlikely(has_errands(v))) {
+		r = do_errands(v);
+		if (r != EXIT_RESUME)
+			return r;
+	}
+	if (unlikely(kvm_host_work_pending()))
+		return host_work(v);
+	r = enter(v);
+	if (unlikely(vm_of(v)->ucontrol))
+		return s390_ucontrol_turn_end(v, r);
+	return unlikely(r) ? s390_host_fault(v) : s390_handle_exit(v);
+}
+
 static int run_loop(struct s390_vcpu *v)
 {
 	int r;
 
-	for (;;) {
+	do
 		r = turn(v);
-		if (r != EXIT_RESUME)
-			return r;
-		r = between_turns(v);
-		if (r != EXIT_RESUME)
-			return r;
-	}
+	while (r == EXIT_RESUME);
+	return r;
 }
 
 /* The thread's registers out of the machine, the guest's in. */
@@ -214,12 +285,16 @@ static void registers_enter(struct s390_vcpu *v)
 	current->thread.fpu.regs = v->vrs;
 	save_access_regs(v->host.acrs);
 	restore_access_regs(v->acrs);
+	if (unlikely(v->has_gs))
+		s390_gs_enter(v);
 	v->host.saved = true;
 }
 
 static void registers_leave(struct s390_vcpu *v)
 {
 	v->host.saved = false;
+	if (unlikely(v->has_gs))
+		s390_gs_leave(v);
 	save_access_regs(v->acrs);
 	restore_access_regs(v->host.acrs);
 	save_fpu_regs();
@@ -263,6 +338,8 @@ int s390_vcpu_run(struct kvm_vcpu *vcpu)
 	registers_enter(v);
 	kvm_vcpu_srcu_lock(vcpu);
 	r = run_loop(v);
+	if (v->told || kvm_request_test(vcpu, KVM_REQ_IRQ))
+		pass_on(v);
 	kvm_vcpu_srcu_unlock(vcpu);
 	registers_leave(v);
 	s390_sync_out(v);

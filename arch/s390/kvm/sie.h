@@ -17,6 +17,7 @@
 
 #include <linux/build_bug.h>
 #include <linux/types.h>
+#include <asm/guarded_storage.h>
 
 struct sie_psw {
 	u64	mask;
@@ -54,7 +55,10 @@ struct sie_block {
 	u8	fpf;			/* 0x060 */
 	u8	exec_ctl_b[3];		/* 0x061 */
 	u32	sca_low;		/* 0x064 */
-	u8	pad_068[0x06c - 0x068];
+	u8	pad_068;
+	u8	epoch_index;		/* 0x069 to the left of @epoch */
+	u8	program_code;		/* 0x06a of the control program (DIAGNOSE 318) */
+	u8	pad_06b;
 	u32	tod_prog;		/* 0x06c */
 	u8	pad_070[0x080 - 0x070];
 	u64	mem_origin;		/* 0x080 */
@@ -62,9 +66,7 @@ struct sie_block {
 	struct sie_psw psw;		/* 0x090 */
 	u64	gr14;			/* 0x0a0 */
 	u64	gr15;			/* 0x0a8 */
-	u8	pad_0b0[0x0b8 - 0x0b0];
-	u16	epoch_ext;		/* 0x0b8 */
-	u8	pad_0ba[0x0c4 - 0x0ba];
+	u8	pad_0b0[0x0c4 - 0x0b0];
 	/*
 	 * interruption parameters, in the order and at the distances of the prefix area (PoP 3,
 	 * assigned storage)
@@ -85,14 +87,22 @@ struct sie_block {
 	u8	pad_0e3[0x0e8 - 0x0e3];
 	u64	trans_exc_code;		/* 0x0e8 */
 	u64	mon_code;		/* 0x0f0 */
-	u8	pad_0f8[0x100 - 0x0f8];
+	u8	pad_0f8[0x0fc - 0x0f8];
+	/* 0x0fc of the crypto control block, below 2 GB; with its format */
+	u32	crypto;
 	u64	cr[16];			/* 0x100 */
 	u64	break_addr;		/* 0x180 of the last branch */
-	u8	pad_188[0x1a0 - 0x188];
+	u8	pad_188[0x190 - 0x188];
+	u64	annex;			/* 0x190 with its length, as a power of 2 */
+	u8	pad_198[0x1a0 - 0x198];
 	u32	facilities;		/* 0x1a0 address of the facility list, below 2 GB */
-	u8	pad_1a4[0x1de - 0x1a4];
+	u8	pad_1a4[0x1c8 - 0x1a4];
+	u32	exec_ctl_d;		/* 0x1c8 */
+	u8	pad_1cc[0x1de - 0x1cc];
 	u8	prog_param[8];		/* 0x1de */
-	u8	pad_1e6[0x200 - 0x1e6];
+	u8	pad_1e6[0x1f0 - 0x1e6];
+	u64	ri_block;		/* 0x1f0 runtime-instrumentation controls */
+	u8	pad_1f8[0x200 - 0x1f8];
 } __aligned(512);
 
 #define SIE_AT(field, at)	static_assert(offsetof(struct sie_block, field) == (at))
@@ -103,19 +113,23 @@ SIE_AT(lctl_ctl, 0x044);
 SIE_AT(icpt_code, 0x050);
 SIE_AT(ipa, 0x056);
 SIE_AT(sca_low, 0x064);
+SIE_AT(epoch_index, 0x069);
 SIE_AT(tod_prog, 0x06c);
 SIE_AT(mem_origin, 0x080);
 SIE_AT(psw, 0x090);
 SIE_AT(gr14, 0x0a0);
-SIE_AT(epoch_ext, 0x0b8);
 SIE_AT(ext_code, 0x0c6);
 SIE_AT(pgm_code, 0x0ce);
 SIE_AT(per_address, 0x0d8);
 SIE_AT(trans_exc_code, 0x0e8);
+SIE_AT(crypto, 0x0fc);
 SIE_AT(cr, 0x100);
 SIE_AT(break_addr, 0x180);
+SIE_AT(annex, 0x190);
 SIE_AT(facilities, 0x1a0);
+SIE_AT(exec_ctl_d, 0x1c8);
 SIE_AT(prog_param, 0x1de);
+SIE_AT(ri_block, 0x1f0);
 static_assert(sizeof(struct sie_block) == 512);
 
 /* flags: requests to intervene (byte 0), what the guest is (bytes 2 and 3) */
@@ -130,14 +144,17 @@ static_assert(sizeof(struct sie_block) == 512);
 /* guest storage is a space of the host's, translated by its ASCE */
 #define SIE_FLAG_PAGEABLE	0x00000080
 #define SIE_FLAG_GUEST_EDAT	0x00000004
+#define SIE_FLAG_GUEST_PER	0x00000001	/* leave the guest for its PER events */
 #define SIE_FLAG_GUEST_EDAT2	0x00000010
 
 #define SIE_PREFIX_MASK		0x7fffe000
+#define SIE_IBC_MASK		0x00000fff
 #define SIE_IN_SIE		BIT(0)
 #define SIE_BAR_REQUEST		BIT(1)		/* sie64a tests the low two bits */
 
 /* icpt_ctl */
 #define SIE_ICPT_OPEREXC	0x80000000
+#define SIE_ICPT_PGM_ALL	0x20000000	/* every program interruption */
 #define SIE_ICPT_STFL		0x10000000	/* store facility list (extended) */
 #define SIE_ICPT_LPSW		0x00400000
 #define SIE_ICPT_STCTL		0x00040000
@@ -145,6 +162,9 @@ static_assert(sizeof(struct sie_block) == 512);
 #define SIE_ICPT_SSKE		0x00002000
 #define SIE_ICPT_RRBE		0x00001000
 #define SIE_ICPT_TPROT		0x00000200
+
+/* svc_ctl */
+#define SIE_SVC_ALL		0x80000000
 
 /* exec_ctl */
 #define SIE_EXEC_IB		0x40000000	/* the guest loads a PSW without leaving to us */
@@ -154,12 +174,29 @@ static_assert(sizeof(struct sie_block) == 512);
 #define SIE_EXEC_MVPG		0x01000000
 /* protection exceptions of the guest are the guest's */
 #define SIE_EXEC_PROT_TO_GUEST	0x00002000
+#define SIE_EXEC_VX		0x00020000
+#define SIE_EXEC_APIE		0x00000008	/* adapter queues */
 #define SIE_EXEC_SII		0x00000001
 /* exec_ctl_b[0] */
 #define SIE_EXECB_HOST_PROT	0x02		/* host protection is told from the guest's */
 #define SIE_EXECB_SRSI		0x04
+#define SIE_EXECB_GS		0x40		/* guarded storage */
+#define SIE_EXECB_PTF		0x20		/* topology function 2 */
 /* exec_ctl_b[1] */
 #define SIE_EXECB1_CMMA		0x80
+#define SIE_EXECB1_ESCA		0x04		/* the system control area is extended */
+/* exec_ctl_b[2] */
+#define SIE_EXECB2_AES		0x08		/* wrap keys */
+#define SIE_EXECB2_DEA		0x04
+#define SIE_EXECB2_RI		0x01
+
+/* exec_ctl_d */
+#define SIE_EXECD_HOST_REGS	0x20000000	/* vectors and guards stay in the machine */
+#define SIE_EXECD_MULTI_EPOCH	0x08000000
+#define SIE_EXECD_ETOKEN	0x02000000
+
+#define SIE_FPF_BPB		0x20		/* branch predictions are blocked */
+#define SIE_CRYPTO_FORMAT1	0x01		/* with wrapping keys */
 
 /* icpt_code: why the guest was left (UAPI: sie_intercept_code) */
 #define SIE_CODE_HOST		0x00
@@ -202,7 +239,7 @@ struct sie_sca {
 	u64	ipte;			/* interlock of IPTE and the host's walks of guest tables */
 	u8	pad_08[0x30 - 0x08];
 	u64	used;			/* 0x30 */
-	u8	pad_38[0x40 - 0x38];
+	u64	utility;		/* 0x38 bit 0: the topology has changed */
 	struct sie_sca_cpu cpu[SIE_SCA_CPUS];	/* 0x40 */
 };
 
@@ -210,5 +247,66 @@ static_assert(offsetof(struct sie_sca, used) == 0x30);
 static_assert(offsetof(struct sie_sca, cpu) == 0x40);
 static_assert(sizeof(struct sie_sca_cpu) == 32);
 static_assert(sizeof(struct sie_sca) <= 4096);
+
+/* The extended form. */
+#define SIE_ESCA_CPUS	248
+
+struct sie_esca_cpu {
+	u8	pad_00[8];
+	u64	block;
+	u8	pad_10[48];
+};
+
+struct sie_esca {
+	u64	ipte;			/* as above */
+	u8	pad_08[0x38 - 0x08];
+	u64	utility;		/* 0x38 */
+	u64	used[4];		/* 0x40 */
+	u8	pad_60[0x100 - 0x60];
+	struct sie_esca_cpu cpu[256];	/* 0x100; the last eight are nobody's */
+};
+
+static_assert(offsetof(struct sie_esca, ipte) == offsetof(struct sie_sca, ipte));
+static_assert(offsetof(struct sie_esca, utility) == offsetof(struct sie_sca, utility));
+static_assert(offsetof(struct sie_esca, used) == 0x40);
+static_assert(offsetof(struct sie_esca, cpu) == 0x100);
+static_assert(sizeof(struct sie_esca_cpu) == 64);
+
+/* The crypto control block: queues that are the guest's (none), and masks of its wrapping keys. */
+struct sie_crypto {
+	u8	queues[0x48];
+	u8	dea[24];		/* 0x48 */
+	u8	aes[32];		/* 0x60 */
+	u8	queues_2[128];		/* 0x80 */
+};
+
+static_assert(offsetof(struct sie_crypto, dea) == 0x48);
+static_assert(offsetof(struct sie_crypto, aes) == 0x60);
+static_assert(sizeof(struct sie_crypto) == 0x100);
+
+struct sie_crypto_page {
+	struct sie_crypto block[2];
+};
+
+/* The annex of a state description, 256 bytes on a boundary of as many. */
+struct sie_annex {
+	u64		pad_00[2];
+	struct gs_cb	gscb;		/* 0x10 */
+	u64		etoken;		/* 0x30 */
+	u64		etoken_extension;
+	u8		pad_40[0x100 - 0x40];
+};
+
+static_assert(offsetof(struct sie_annex, etoken) == 0x30);
+static_assert(sizeof(struct sie_annex) == 0x100);
+
+/* The page that a state description has to itself, and what else it names. */
+struct sie_page {
+	struct sie_block	block;
+	u8			ri[64] __aligned(64);
+	struct sie_annex	annex __aligned(256);
+};
+
+static_assert(sizeof(struct sie_page) <= 4096);
 
 #endif /* KVM_S390_SIE_H */

@@ -7,10 +7,12 @@
  * and reset CPUs change what the VMM believes of them: start, restart and the resets are the VMM's,
  * and with KVM_CAP_S390_USER_SIGP all but the fast ones (KVM API 7.2).
  */
+#include <linux/nospec.h>
 #include <linux/types.h>
 #include <asm/sigp.h>
 
 #include "s390.h"
+#include "trace.h"
 
 struct sigp {
 	struct s390_vcpu	*v;
@@ -148,30 +150,38 @@ static int users(struct sigp *s)
 }
 
 /* Order codes: PoP 4; asm/sigp.h. @fast: user space never wants it. */
+#define COUNTED(name)	S390_STAT(instruction_sigp_##name)
+
 static const struct {
 	int	(*fn)(struct sigp *s);
+	u16	stat;
 	bool	fast;
 } orders[] = {
-	[SIGP_SENSE]			= { sense, true },
-	[SIGP_EXTERNAL_CALL]		= { external_call, true },
-	[SIGP_EMERGENCY_SIGNAL]		= { emergency, true },
-	[SIGP_START]			= { users },
-	[SIGP_STOP]			= { plain_stop },
-	[SIGP_RESTART]			= { users },
-	[SIGP_STOP_AND_STORE_STATUS]	= { stop_and_store },
-	[SIGP_INITIAL_CPU_RESET]	= { users },
-	[SIGP_CPU_RESET]		= { users },
-	[SIGP_SET_PREFIX]		= { order_prefix },
-	[SIGP_STORE_STATUS_AT_ADDRESS]	= { store_status_at },
-	[SIGP_SET_ARCHITECTURE]		= { set_architecture },
-	[SIGP_COND_EMERGENCY_SIGNAL]	= { cond_emergency, true },
-	[SIGP_SENSE_RUNNING]		= { sense_running, true },
+	[SIGP_SENSE]			= { sense, COUNTED(sense), true },
+	[SIGP_EXTERNAL_CALL]		= { external_call, COUNTED(external_call), true },
+	[SIGP_EMERGENCY_SIGNAL]		= { emergency, COUNTED(emergency), true },
+	[SIGP_START]			= { users, COUNTED(start) },
+	[SIGP_STOP]			= { plain_stop, COUNTED(stop) },
+	[SIGP_RESTART]			= { users, COUNTED(restart) },
+	[SIGP_STOP_AND_STORE_STATUS]	= { stop_and_store, COUNTED(stop_store_status) },
+	[SIGP_INITIAL_CPU_RESET]	= { users, COUNTED(init_cpu_reset) },
+	[SIGP_CPU_RESET]		= { users, COUNTED(cpu_reset) },
+	[SIGP_SET_PREFIX]		= { order_prefix, COUNTED(prefix) },
+	[SIGP_STORE_STATUS_AT_ADDRESS]	= { store_status_at, COUNTED(store_status) },
+	[SIGP_SET_ARCHITECTURE]		= { set_architecture, COUNTED(arch) },
+	[SIGP_COND_EMERGENCY_SIGNAL]	= { cond_emergency, COUNTED(cond_emergency), true },
+	[SIGP_SENSE_RUNNING]		= { sense_running, COUNTED(sense_running), true },
+	[SIGP_STORE_ADDITIONAL_STATUS]	= { users, COUNTED(store_adtl_status) },
 };
 
 static int do_order(struct sigp *s, unsigned int code)
 {
 	bool known = code < ARRAY_SIZE(orders) && orders[code].fn;
 
+	if (known)
+		code = array_index_nospec(code, ARRAY_SIZE(orders));
+	if (s->to || code == SIGP_SET_ARCHITECTURE)
+		s390_count(s->v, known ? orders[code].stat : COUNTED(unknown));
 	if (READ_ONCE(vm_of(s->v)->user_sigp) && !(known && orders[code].fast))
 		return -EOPNOTSUPP;
 	if (code == SIGP_SET_ARCHITECTURE)
@@ -191,8 +201,11 @@ int s390_sigp(struct s390_vcpu *v)
 		.parm	= v->gprs[r1 | 1],
 		.status	= (u32 *)&v->gprs[r1] + 1,
 	};
-	int r = do_order(&s, insn_base_disp(v, NULL) & 0xff);
+	u8 code = insn_base_disp(v, NULL);
+	int r;
 
+	trace_kvm_s390_handle_sigp(v, code, v->gprs[r3], s.parm);
+	r = do_order(&s, code);
 	if (r == -EOPNOTSUPP)
 		return EXIT_NOT_OURS;
 	if (r < 0)

@@ -10,22 +10,7 @@
 #include <asm/sclp.h>
 
 #include "s390.h"
-
-/*
- * What the system control area says of the CPU at @id: its block, and that the place is in use
- * (bits from the left).
- */
-static void sca_enter(struct s390_vm *vm, unsigned int id, struct sie_block *sie)
-{
-	vm->sca->cpu[id].block = (u64)sie;
-	set_bit_inv(id, (unsigned long *)&vm->sca->used);
-}
-
-static void sca_leave(struct s390_vm *vm, unsigned int id)
-{
-	clear_bit_inv(id, (unsigned long *)&vm->sca->used);
-	vm->sca->cpu[id].block = 0;
-}
+#include "trace_s390.h"
 
 /*
  * Storage keys are emulated, so their instructions leave; so does STFL(E), whose answer is the VM's
@@ -37,7 +22,7 @@ static void block_init(struct s390_vcpu *v)
 	struct sie_block *sie = v->sie;
 
 	sie->flags = SIE_FLAG_ZARCH | SIE_FLAG_PAGEABLE | SIE_FLAG_STOPPED;
-	sie->mem_limit = vm->gmap->asce_end;
+	sie->mem_limit = v->gmap->asce_end;
 	sie->icpt_ctl = SIE_ICPT_OPEREXC | SIE_ICPT_STFL | SIE_ICPT_ISKE | SIE_ICPT_SSKE |
 			SIE_ICPT_RRBE | SIE_ICPT_TPROT;
 	sie->exec_ctl = SIE_EXEC_MVPG;
@@ -53,29 +38,36 @@ static void block_init(struct s390_vcpu *v)
 		sie->flags |= SIE_FLAG_GUEST_EDAT2;
 	sie->cpu_addr = v->vcpu.id;
 	sie->facilities = (u32)(unsigned long)vm->facilities;
-	sie->sca_high = (unsigned long)vm->sca >> 32;
-	sie->sca_low = (u32)(unsigned long)vm->sca;
+	sie->prefix = vm->ibc;
+	s390_features_init(v);
 }
 
 int s390_vcpu_precreate(struct kvm *kvm, unsigned int id)
 {
-	return id < S390_MAX_VCPUS ? 0 : -EINVAL;
+	return s390_sca_room(to_s390_vm(kvm), id);
 }
 
 int s390_vcpu_create(struct kvm_vcpu *vcpu)
 {
 	struct s390_vcpu *v = to_s390(vcpu);
+	int r;
 
 	v->sie = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!v->sie)
 		return -ENOMEM;
+	r = s390_vcpu_gmap_init(v);
+	if (r) {
+		free_page((unsigned long)v->sie);
+		return r;
+	}
 	v->stopped = true;
-	v->pfault[0] = KVM_S390_PFAULT_TOKEN_INVALID;
+	v->pfault.token_at = KVM_S390_PFAULT_TOKEN_INVALID;
+	v->debug.passed = 1;	/* nowhere */
 	s390_irq_init(v);
 	block_init(v);
 	s390_clock_init(v);
 	s390_initial_reset(v);
-	vcpu->run->kvm_valid_regs = s390_sync_fields();
+	vcpu->run->kvm_valid_regs = s390_sync_fields(v);
 	return 0;
 }
 
@@ -85,17 +77,23 @@ void s390_vcpu_created(struct kvm_vcpu *vcpu)
 	struct s390_vcpu *v = to_s390(vcpu);
 
 	v->sie->epoch = vm_of(v)->epoch;
-	sca_enter(vm_of(v), vcpu->id, v->sie);
+	v->sie->epoch_index = vm_of(v)->epoch_index;
+	kvm_request(vcpu, KVM_REQ_PROTECTION);
+	s390_sca_enter(v);
+	s390_crypto_controls(v);
+	s390_topology_changed(vm_of(v), true);
+	trace_kvm_s390_create_vcpu(v);
 }
 
 void s390_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
 	struct s390_vcpu *v = to_s390(vcpu);
-	struct s390_vm *vm = vm_of(v);
 
+	trace_kvm_s390_destroy_vcpu(vcpu->id);
 	hrtimer_cancel(&v->timer);
-	if (vm->sca->cpu[vcpu->id].block == (u64)v->sie)
-		sca_leave(vm, vcpu->id);
+	s390_debug_free(v);
+	s390_sca_leave(v);
+	s390_vcpu_gmap_exit(v);
 	free_page((unsigned long)v->sie);
 }
 
@@ -104,7 +102,7 @@ void s390_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 {
 	struct s390_vcpu *v = to_s390(vcpu);
 
-	gmap_enable(vm_of(v)->gmap);
+	gmap_enable(v->gmap);
 	sie_flags_set(v->sie, SIE_FLAG_RUNNING);
 }
 
@@ -113,13 +111,13 @@ void s390_vcpu_put(struct kvm_vcpu *vcpu)
 	struct s390_vcpu *v = to_s390(vcpu);
 
 	sie_flags_clear(v->sie, SIE_FLAG_RUNNING);
-	gmap_disable(vm_of(v)->gmap);
+	gmap_disable(v->gmap);
 }
 
 /* The pages at the new place are brought in before the next entry. */
 void s390_set_prefix(struct s390_vcpu *v, u32 prefix)
 {
-	v->sie->prefix = prefix & SIE_PREFIX_MASK;
+	v->sie->prefix = (prefix & SIE_PREFIX_MASK) | (v->sie->prefix & SIE_IBC_MASK);
 	kvm_request(&v->vcpu, KVM_REQ_PREFIX);
 }
 
@@ -127,6 +125,8 @@ void s390_set_prefix(struct s390_vcpu *v, u32 prefix)
 void s390_stop(struct s390_vcpu *v)
 {
 	spin_lock(&v->irq.lock);
+	if (!v->stopped)
+		trace_kvm_s390_vcpu_start_stop(v->vcpu.id, false);
 	WRITE_ONCE(v->stopped, true);
 	sie_flags_set(v->sie, SIE_FLAG_STOPPED);
 	__clear_bit(IRQ_STOP, &v->irq.pending);
@@ -136,14 +136,16 @@ void s390_stop(struct s390_vcpu *v)
 	kvm_vcpu_kick(&v->vcpu);
 }
 
+/* Nobody has to be told: a CPU that is stopped is not in KVM_RUN. Context: vcpu->mutex held. */
 void s390_start(struct s390_vcpu *v)
 {
+	lockdep_assert_held(&v->vcpu.mutex);
 	spin_lock(&v->irq.lock);
+	if (v->stopped)
+		trace_kvm_s390_vcpu_start_stop(v->vcpu.id, true);
 	WRITE_ONCE(v->stopped, false);
 	sie_flags_clear(v->sie, SIE_FLAG_STOPPED);
 	spin_unlock(&v->irq.lock);
-	kvm_request(&v->vcpu, KVM_REQ_STARTED);
-	kvm_vcpu_kick(&v->vcpu);
 }
 
 static long get_mp_state(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
@@ -201,6 +203,8 @@ static long vcpu_enable_cap(struct kvm_vcpu *vcpu, struct kvm_arg *arg)
 
 	if (cap->flags || cap->cap != KVM_CAP_S390_CSS_SUPPORT)
 		return -EINVAL;
+	if (!READ_ONCE(to_s390_vm(vcpu->kvm)->css_support))
+		trace_kvm_s390_enable_css(vcpu->kvm);
 	WRITE_ONCE(to_s390_vm(vcpu->kvm)->css_support, true);
 	return 0;
 }
@@ -223,7 +227,11 @@ static const struct kvm_ioctl rows[] = {
 	KVM_VCPU_IOCTL(KVM_S390_CLEAR_RESET,	ARG_ANY,   LOCK_VCPU,	s390_clear_reset_ioctl),
 	KVM_VCPU_IOCTL(KVM_S390_GET_IRQ_STATE,	ARG_IN,	   LOCK_VCPU,	s390_get_irq_state),
 	KVM_VCPU_IOCTL(KVM_S390_SET_IRQ_STATE,	ARG_IN,	   LOCK_VCPU,	s390_set_irq_state),
+	KVM_VCPU_IOCTL(KVM_SET_GUEST_DEBUG,	ARG_IN,	   LOCK_VCPU,	s390_set_guest_debug),
 	KVM_VCPU_IOCTL(KVM_S390_MEM_OP,		ARG_IN,	   LOCK_VCPU,	s390_vcpu_mem_op),
+	KVM_VCPU_IOCTL(KVM_S390_UCAS_MAP,	ARG_IN,	   LOCK_VCPU,	s390_ucas_map),
+	KVM_VCPU_IOCTL(KVM_S390_UCAS_UNMAP,	ARG_IN,	   LOCK_VCPU,	s390_ucas_unmap),
+	KVM_VCPU_IOCTL(KVM_S390_VCPU_FAULT,	ARG_VALUE, LOCK_VCPU,	s390_vcpu_fault_ioctl),
 	KVM_VCPU_IOCTL(KVM_ENABLE_CAP,		ARG_IN,	   LOCK_VCPU,	vcpu_enable_cap),
 };
 

@@ -10,31 +10,33 @@
 #include <linux/slab.h>
 
 #include "s390.h"
+#include "trace_s390.h"
 
 static int alloc_low_pages(struct s390_vm *vm)
 {
-	vm->sca = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT | GFP_DMA);
 	vm->facilities = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT | GFP_DMA);
-	return vm->sca && vm->facilities ? 0 : -ENOMEM;
+	if (!vm->facilities || s390_sca_init(vm) || s390_crypto_init(vm))
+		return -ENOMEM;
+	vm->fac_mask = vm->facilities + S390_FACILITY_WORDS;
+	return 0;
 }
 
 static void free_low_pages(struct s390_vm *vm)
 {
 	free_page((unsigned long)vm->facilities);
-	free_page((unsigned long)vm->sca);
+	s390_sca_free(vm);
+	s390_crypto_free(vm);
 }
 
-/*
- * There are no types but 0: user-controlled VMs are a configuration of the kernel's that is not
- * ours.
- */
+/* A user-controlled VM hands addresses of the host's to user space. */
 int s390_vm_init(struct kvm *kvm, unsigned long type)
 {
 	struct s390_vm *vm = to_s390_vm(kvm);
 	int i, r;
 
-	if (type)
+	if (type & ~(unsigned long)KVM_VM_S390_UCONTROL || (type && !capable(CAP_SYS_ADMIN)))
 		return -EINVAL;
+	vm->ucontrol = type;
 	/*
 	 * page tables with room for storage keys and states beside each entry; -EINVAL when the
 	 * program has none
@@ -44,8 +46,10 @@ int s390_vm_init(struct kvm *kvm, unsigned long type)
 		return r;
 
 	spin_lock_init(&vm->irq.lock);
+	mutex_init(&vm->ais.lock);
 	for (i = 0; i < S390_ISCS; i++)
 		INIT_LIST_HEAD(&vm->irq.io[i]);
+	INIT_LIST_HEAD(&vm->irq.ext);
 	r = alloc_low_pages(vm);
 	if (!r)
 		r = s390_gmap_init(vm);
@@ -55,6 +59,8 @@ int s390_vm_init(struct kvm *kvm, unsigned long type)
 	}
 	s390_facilities_default(vm);
 	vm->cpuid = s390_host_cpuid();
+	vm->ibc = s390_host_ibc();
+	trace_kvm_s390_create_vm(type);
 	return 0;
 }
 
@@ -63,8 +69,11 @@ void s390_vm_destroy(struct kvm *kvm)
 	struct s390_vm *vm = to_s390_vm(kvm);
 
 	s390_float_clear(kvm);
+	kvfree(vm->cmma.dirty);
 	s390_adapters_free(vm);
-	gmap_remove(vm->gmap);
+	if (vm->gmap)
+		gmap_remove(vm->gmap);
+	kfree(vm->subfunc);
 	free_low_pages(vm);
 }
 
@@ -73,6 +82,8 @@ static const struct kvm_ioctl rows[] = {
 	KVM_VM_IOCTL(KVM_CREATE_IRQCHIP,	ARG_ANY,  LOCK_VM,	s390_vm_create_irqchip),
 	KVM_VM_IOCTL(KVM_S390_MEM_OP,		ARG_IN,	  LOCK_NONE,	s390_vm_mem_op),
 	KVM_VM_IOCTL(KVM_S390_GET_SKEYS,	ARG_IN,	  LOCK_NONE,	s390_get_skeys),
+	KVM_VM_IOCTL(KVM_S390_GET_CMMA_BITS,	ARG_INOUT, LOCK_NONE,	s390_get_cmma_bits),
+	KVM_VM_IOCTL(KVM_S390_SET_CMMA_BITS,	ARG_IN,	  LOCK_NONE,	s390_set_cmma_bits),
 	KVM_VM_IOCTL(KVM_S390_SET_SKEYS,	ARG_IN,	  LOCK_NONE,	s390_set_skeys),
 	KVM_VM_IOCTL(KVM_SET_DEVICE_ATTR,	ARG_IN,	  LOCK_NONE,	s390_vm_set_attr),
 	KVM_VM_IOCTL(KVM_GET_DEVICE_ATTR,	ARG_IN,	  LOCK_NONE,	s390_vm_get_attr),
@@ -80,23 +91,3 @@ static const struct kvm_ioctl rows[] = {
 };
 
 const struct kvm_ioctl_table s390_vm_ioctls = KVM_IOCTL_TABLE(rows);
-
-#define COUNTER(name)	KVM_STAT_COUNTER(struct s390_vcpu, stat.name, #name)
-
-static const struct kvm_stat_row vcpu_stats[] = {
-	COUNTER(exits),
-	COUNTER(exit_null),
-	COUNTER(exit_instruction),
-	COUNTER(exit_program_interruption),
-	COUNTER(exit_external_request),
-	COUNTER(exit_external_interrupt),
-	COUNTER(exit_io_request),
-	COUNTER(exit_stop_request),
-	COUNTER(exit_validity),
-	COUNTER(exit_wait_state),
-	COUNTER(exit_operation_exception),
-	COUNTER(exit_userspace),
-	COUNTER(host_faults),
-};
-
-const struct kvm_stat_table s390_vcpu_stats = KVM_STAT_TABLE(vcpu_stats);

@@ -104,6 +104,7 @@ static const struct kvm_cap caps[] = {
 	{ KVM_CAP_EXIT_HYPERCALL, HYPERCALL_EXITS },
 	{ KVM_CAP_X86_BUS_LOCK_EXIT, .get = cap_bus_lock },
 	{ KVM_CAP_X86_NOTIFY_VMEXIT, .get = cap_notify },
+	{ KVM_CAP_VM_DISABLE_NX_HUGE_PAGES, 1 },
 	/* Events and debugging. */
 	{ KVM_CAP_USER_NMI, 1 },
 	{ KVM_CAP_VCPU_EVENTS, 1 },
@@ -269,6 +270,7 @@ static const struct {
 	{ KVM_CAP_MAX_VCPU_ID,			set_max_vcpu_id },
 	{ KVM_CAP_X86_BUS_LOCK_EXIT,		choose_bus_lock_mode },
 	{ KVM_CAP_X86_NOTIFY_VMEXIT,		enable_notify },
+	{ KVM_CAP_VM_DISABLE_NX_HUGE_PAGES,	mmu_nx_disable },
 };
 
 /**

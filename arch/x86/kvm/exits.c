@@ -191,6 +191,44 @@ int x86_exit_mwait(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(x86_exit_mwait);
 
+/* A spinning kernel waits for a vCPU that holds a lock, which is then in the kernel too. */
+int x86_exit_pause(struct kvm_vcpu *vcpu)
+{
+	kvm_vcpu_on_spin(vcpu, x86_op(get_cpl)(vcpu) == 0);
+	return x86_insn_skip(vcpu);
+}
+EXPORT_SYMBOL_GPL(x86_exit_pause);
+
+struct pause_rule x86_pause_rule __read_mostly;
+EXPORT_SYMBOL_GPL(x86_pause_rule);
+
+static bool put_pause_window(struct kvm_vcpu *vcpu, unsigned int window)
+{
+	unsigned int old = to_x86(vcpu)->pause_window;
+
+	if (window == old)
+		return false;
+	to_x86(vcpu)->pause_window = window;
+	trace_kvm_ple_window_update(vcpu->id, window, old);
+	return true;
+}
+
+bool x86_pause_window_grow(struct kvm_vcpu *vcpu)
+{
+	return put_pause_window(vcpu, pause_window_grown(&x86_pause_rule,
+							 to_x86(vcpu)->pause_window));
+}
+EXPORT_SYMBOL_GPL(x86_pause_window_grow);
+
+bool __x86_pause_window_shrink(struct kvm_vcpu *vcpu)
+{
+	if (to_x86_vm(vcpu->kvm)->pause_in_guest)
+		return false;
+	return put_pause_window(vcpu, pause_window_shrunk(&x86_pause_rule,
+							  to_x86(vcpu)->pause_window));
+}
+EXPORT_SYMBOL_GPL(__x86_pause_window_shrink);
+
 int x86_exit_ud(struct kvm_vcpu *vcpu)
 {
 	x86_queue_ud(vcpu);

@@ -43,10 +43,11 @@ static void x86_vm_destroy(struct kvm *kvm)
 	x86_msr_filter_destroy(kvm);
 }
 
-/* The clock's work and the timers of the chips look at vCPUs: they stop before those go. */
+/* The work of clock and MMU, and the timers of the chips, stop before the vCPUs go. */
 static void x86_vm_release(struct kvm *kvm)
 {
 	irqchip_vm_release(kvm);
+	mmu_nx_vm_release(kvm);
 	cancel_delayed_work_sync(&to_x86_vm(kvm)->clock.resync);
 }
 

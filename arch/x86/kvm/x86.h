@@ -23,6 +23,7 @@
 #include "cpuid.h"
 #include "exception.h"
 #include "insn_length.h"
+#include "pause_window.h"
 #include "tsc.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
@@ -186,6 +187,7 @@ struct x86_vcpu {
 	struct x86_tsc		tsc;
 	struct x86_pv		pv;
 
+	unsigned int		pause_window;	/* as the hardware has it */
 	u64			host_xcr0;
 	bool			has_run;	/* entered the guest once: CPUID is fixed from then on */
 	unsigned int		last_cpu;	/* where it entered the guest last: for TLB and IBPB */
@@ -325,6 +327,20 @@ void x86_lmsw(struct kvm_vcpu *vcpu, unsigned long msw);
 /* Exits that a VMM may ask for; filled at hardware set-up. */
 extern bool x86_can_exit_on_bus_lock, x86_can_notify;
 
+/*
+ * How long guests may spin (pause_window.c); the backend fills the rule in. grow: after an exit;
+ * shrink: in vcpu_load; they tell whether vcpu's pause_window is another than before.
+ */
+extern struct pause_rule x86_pause_rule;
+bool x86_pause_window_grow(struct kvm_vcpu *vcpu);
+bool __x86_pause_window_shrink(struct kvm_vcpu *vcpu);
+
+/* Requests of user space load a vCPU as well: they say nothing about who wants CPUs. */
+static inline bool x86_pause_window_shrink(struct kvm_vcpu *vcpu)
+{
+	return unlikely(vcpu->scheduled) && __x86_pause_window_shrink(vcpu);
+}
+
 /* Which CR4 and EFER bits this host and backend support at all; filled at hardware set-up. */
 extern u64 x86_efer_supported;
 extern unsigned long x86_cr4_supported;
@@ -448,6 +464,7 @@ int x86_exit_rdpmc(struct kvm_vcpu *vcpu);
 int x86_exit_wbinvd(struct kvm_vcpu *vcpu);
 int x86_exit_as_nop(struct kvm_vcpu *vcpu);	/* INVD */
 int x86_exit_mwait(struct kvm_vcpu *vcpu);	/* MONITOR, MWAIT */
+int x86_exit_pause(struct kvm_vcpu *vcpu);	/* too many of them */
 int x86_exit_rsm(struct kvm_vcpu *vcpu);		/* smm.c */
 int x86_exit_ud(struct kvm_vcpu *vcpu);		/* the instruction does not exist for this guest */
 int x86_exit_internal_error(struct kvm_vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data);

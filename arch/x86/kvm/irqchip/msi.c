@@ -10,6 +10,7 @@
  * From those that are level-triggered comes the bitmap of vectors whose EOI user space must see.
  */
 #include <linux/bitfield.h>
+#include <linux/nospec.h>
 #include "ioapic.h"
 #include "lapic.h"
 
@@ -124,7 +125,7 @@ static int set_pic_atomic(struct kvm *kvm, struct kvm_irq_route *route, int sour
 	return set_pic(kvm, route, source, level, false);
 }
 
-static const struct {
+static const struct chip {
 	unsigned int	pins;
 	int		(*set)(struct kvm *kvm, struct kvm_irq_route *route, int source, int level,
 			       bool line_status);
@@ -139,15 +140,20 @@ static const struct {
 static int route_to_chip(struct kvm *kvm, struct kvm_irq_route *route,
 			 const struct kvm_irq_routing_irqchip *to)
 {
+	const struct chip *chip;
+
 	/* While KVM_CREATE_IRQCHIP sets its default routes, the mode is not published yet. */
 	if (!to_x86_vm(kvm)->irqchip.ioapic)
 		return -EINVAL;
-	if (to->irqchip >= KVM_NR_IRQCHIPS || to->pin >= chips[to->irqchip].pins)
+	if (to->irqchip >= KVM_NR_IRQCHIPS)
+		return -EINVAL;
+	chip = &chips[array_index_nospec(to->irqchip, KVM_NR_IRQCHIPS)];
+	if (to->pin >= chip->pins)
 		return -EINVAL;
 	route->chip.irqchip = to->irqchip;
 	route->chip.pin = to->pin;
-	route->set = chips[to->irqchip].set;
-	route->set_atomic = chips[to->irqchip].set_atomic;
+	route->set = chip->set;
+	route->set_atomic = chip->set_atomic;
 	return 0;
 }
 

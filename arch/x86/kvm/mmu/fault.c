@@ -107,7 +107,8 @@ static enum fast fault_fast(struct kvm_vcpu *vcpu, const struct mmu_fault *f)
 	} else if (spte_allows(e.old, f->access)) {
 		to_x86(vcpu)->stat.pf_spurious++;
 		fast = FAST_DONE;
-	} else if (spte_write_deferred(e.old) && fix_write(vcpu, gfn, &e)) {
+	} else if (f->access & ACC_WRITE && spte_write_deferred(e.old) &&
+		   fix_write(vcpu, gfn, &e)) {
 		fast = FAST_DONE;
 	}
 	rcu_read_unlock();
@@ -150,7 +151,10 @@ static int fault_no_page(struct kvm_vcpu *vcpu, const struct attempt *a, int err
 	}
 }
 
-/* As large as slot, VMM and log allow; then the page begins where the large one does. */
+/*
+ * As large as slot, VMM and log allow, and 4K where code must not be in a large one; then the page
+ * begins where the large one does.
+ */
 static void choose_level(struct kvm *kvm, struct attempt *a)
 {
 	struct spte_want *want = &a->want;
@@ -158,6 +162,13 @@ static void choose_level(struct kvm *kvm, struct attempt *a)
 	want->level = 1;
 	if (a->page.page)
 		want->level = mmu_host_level(kvm->mm, a->hva, mmu_slot_level(a->slot, a->gfn));
+	if (want->level > 1 && mmu_nx_wanted(kvm)) {
+		want->no_exec = true;
+		if (a->f->access & ACC_FETCH) {
+			want->nx_level = want->level;
+			want->level = 1;
+		}
+	}
 	want->pfn = level_align(a->page.pfn, want->level);
 }
 

@@ -31,7 +31,10 @@ EXPORT_SYMBOL_GPL(mmu_configure);
 int mmu_module_init(void)
 {
 	mmu_page_cache = KMEM_CACHE(mmu_page, 0);
-	return mmu_page_cache ? 0 : -ENOMEM;
+	if (!mmu_page_cache)
+		return -ENOMEM;
+	mmu_nx_module_init();
+	return 0;
 }
 
 /* Tables are freed after RCU: the last VM is gone, but not yet its tables. */
@@ -108,6 +111,7 @@ struct mmu_page *mmu_cache_take(struct x86_mmu *mmu)
 void mmu_cache_return(struct x86_mmu *mmu, struct mmu_page *sp)
 {
 	clear_page(sp->spt);
+	sp->nx = false;
 	mmu->tables.objects[mmu->tables.n++] = sp;
 }
 
@@ -217,6 +221,7 @@ int mmu_vm_init(struct kvm *kvm)
 	INIT_LIST_HEAD(&m->roots);
 	spin_lock_init(&m->roots_lock);
 	atomic64_set(&m->tables, 0);
+	mmu_nx_vm_init(kvm);
 	return apic_page_create(kvm);
 }
 

@@ -11,6 +11,7 @@
 #ifndef KVM_X86_MMU_H
 #define KVM_X86_MMU_H
 
+#include <linux/workqueue.h>
 #include <kvm/memslot.h>
 #include <kvm/vcpu.h>
 #include "../exception.h"
@@ -60,6 +61,12 @@ struct x86_mmu_vm {
 	unsigned int		logging;	/* slots that log; slots_lock */
 	struct page		*apic_page;	/* apic_page.c; NULL: none */
 	unsigned int		apic_hidden;	/* reasons not to map it; mmu_lock */
+	struct {
+		spinlock_t		lock;		/* innermost */
+		struct list_head	tables;		/* there for a fetch, oldest first; lock */
+		struct delayed_work	recovery;
+		bool			off;		/* set before the first vCPU */
+	} nx;
 	bool			list_writes;	/* vCPUs shall; written under slots_lock */
 	bool			lists_writes;	/* each does; written under slots_lock */
 };
@@ -201,6 +208,10 @@ bool mmu_test_age(struct kvm *kvm, const struct kvm_gfn_range *range);
 void mmu_protect_dirty(struct kvm *kvm, const struct kvm_slot *slot, gfn_t base,
 			unsigned long mask);
 void mmu_sync_dirty(struct kvm *kvm, const struct kvm_slot *slot);
+
+/* nx_huge.c */
+int mmu_nx_disable(struct kvm *kvm, struct kvm_enable_cap *cap);
+void mmu_nx_vm_release(struct kvm *kvm);
 
 /* apic_page.c */
 hpa_t mmu_apic_page(struct kvm *kvm);

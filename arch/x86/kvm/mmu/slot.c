@@ -173,11 +173,17 @@ struct age_walk {
 	bool		young;
 };
 
+/* Without accessed bits a mapping that is there has been used: it was made for an access. */
+static bool spte_used(u64 spte, int level)
+{
+	return spte_is_leaf(spte, level) && (!spte_format.accessed || spte & spte_format.accessed);
+}
+
 static enum tdp_next age_visit(struct tdp_walk *w, struct tdp_entry *e)
 {
 	struct age_walk *a = container_of(w, struct age_walk, walk);
 
-	if (!spte_is_leaf(e->old, e->level) || !(e->old & spte_format.accessed))
+	if (!spte_used(e->old, e->level))
 		return TDP_ON;
 	a->young = true;
 	if (!a->clear)
@@ -198,12 +204,18 @@ static bool age(struct kvm *kvm, const struct kvm_gfn_range *range, bool clear)
 }
 
 /*
- * Where entries have no accessed bit, nothing is known and nothing is young: reclaim takes the page
- * by unmapping.
+ * Without accessed bits the mapping goes, so that the next access makes it anew. The flush cannot
+ * wait: once the entry is gone nobody would know that a CPU may have it cached.
  */
 bool mmu_age(struct kvm *kvm, const struct kvm_gfn_range *range)
 {
-	return age(kvm, range, true);
+	if (spte_format.accessed)
+		return age(kvm, range, true);
+	if (!age(kvm, range, false))
+		return false;
+	if (tdp_zap(kvm, range->slot->as_id, range->start, range->end, false, false))
+		kvm_flush_remote_tlbs(kvm);
+	return true;
 }
 
 bool mmu_test_age(struct kvm *kvm, const struct kvm_gfn_range *range)

@@ -15,6 +15,7 @@ static const struct spte_format npt_format = {
 	.table		= BIT_ULL(0) | BIT_ULL(1) | BIT_ULL(2) | BIT_ULL(5),	/* P W U A */
 	.leaf		= BIT_ULL(0) | BIT_ULL(2),
 	.write		= BIT_ULL(1),
+	.no_exec	= BIT_ULL(63),
 	.large		= BIT_ULL(7),
 	.accessed	= BIT_ULL(5),
 	.dirty		= BIT_ULL(6),
@@ -30,6 +31,7 @@ static const struct spte_format ept_format = {
 	.table		= GENMASK_ULL(2, 0),
 	.leaf		= BIT_ULL(0) | BIT_ULL(2),
 	.write		= BIT_ULL(1),
+	.exec		= BIT_ULL(2),
 	.large		= BIT_ULL(7),
 	.accessed	= BIT_ULL(8),
 	.dirty		= BIT_ULL(9),
@@ -47,6 +49,8 @@ void spte_setup(const struct mmu_tdp_config *c)
 {
 	spte_format = c->ept ? ept_format : npt_format;
 	spte_format.encrypted = c->sme_mask;
+	if (!c->ept && !c->npt_nx)
+		spte_format.no_exec = 0;
 	if (c->ept && !c->ept_ad) {
 		spte_format.accessed = 0;
 		spte_format.dirty = 0;
@@ -63,8 +67,11 @@ u64 spte_make(const struct spte_want *want)
 	u64 spte = pfn_to_hpa(want->pfn) | f->leaf | f->accessed;
 
 	spte |= want->device ? f->device : f->ram | f->encrypted;
-	if (want->level > 1)
+	if (want->level > 1) {
 		spte |= f->large;
+		if (want->no_exec)
+			spte = (spte & ~f->exec) | f->no_exec;
+	}
 	if (!want->host_writable)
 		return spte;
 
@@ -81,13 +88,18 @@ u64 spte_make_table(hpa_t table)
 	return table | spte_format.table | spte_format.encrypted;
 }
 
-/* Rights, accessed and dirty are the whole's: a CPU that has the whole cached need not be told. */
+/*
+ * Accessed, dirty and rights are the whole's, but for execution, which a 4K one always allows: a
+ * CPU that has the whole cached need not be told.
+ */
 u64 spte_make_part(u64 huge, int level, unsigned int i)
 {
 	u64 part = huge + (i * level_frames(level - 1) << PAGE_SHIFT);
 
-	if (level - 1 == 1)
-		part &= ~spte_format.large;
+	if (level - 1 == 1) {
+		part &= ~(spte_format.large | spte_format.no_exec);
+		part |= spte_format.exec;
+	}
 	return part;
 }
 
@@ -103,6 +115,8 @@ bool spte_needs_flush(u64 spte, u64 next, int level)
 	if (spte_is_leaf(spte, level) && spte_is_table(next, level))
 		return false;
 	if (!spte_present(next) || spte_hpa(spte) != spte_hpa(next))
+		return true;
+	if (spte_executable(spte) && !spte_executable(next))
 		return true;
 	return spte_writable(spte) &&
 	       (!spte_writable(next) || spte & ~next & spte_format.dirty);

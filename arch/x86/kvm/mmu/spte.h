@@ -44,6 +44,8 @@ struct spte_format {
 	u64	table;		/* set in a pointer to a table */
 	u64	leaf;		/* set in a mapping */
 	u64	write;
+	u64	exec;		/* set: instructions may be fetched; as in leaf */
+	u64	no_exec;	/* set: they may not */
 	u64	large;		/* in a mapping above level 1 */
 	u64	accessed;
 	u64	dirty;
@@ -63,6 +65,8 @@ struct spte_want {
 	bool		listed;		/* logged, and the hardware lists the first write */
 	bool		write;		/* it is about to be written, and has been marked */
 	bool		device;
+	bool		no_exec;	/* where it is large: nx_huge.c */
+	u8		nx_level;	/* that it would have were it not for a fetch; or 0 */
 };
 
 /* Choose the format; called once, before the first table is made. */
@@ -131,6 +135,11 @@ static inline kvm_pfn_t spte_pfn(u64 spte)
 static inline bool spte_writable(u64 spte)
 {
 	return spte & spte_format.write;
+}
+
+static inline bool spte_executable(u64 spte)
+{
+	return (spte & (spte_format.exec | spte_format.no_exec)) == spte_format.exec;
 }
 
 /* May a write be let through without looking at the VMM's mapping again? */

@@ -179,7 +179,8 @@ static void zap_root(struct kvm *kvm, struct mmu_page *root)
  * @kvm: of which the caller has the slots, the mm or the last reference
  *
  * Context: takes mmu_lock for write and may let go of it on the way; sleeps not. vCPUs find new
- * roots at their next entry. When this returns no CPU has a translation of what was mapped before.
+ * roots at their next entry. When this returns no CPU has a translation of what was mapped before:
+ * so what another has begun to give up, and not yet emptied, is emptied here as well.
  */
 void tdp_roots_invalidate(struct kvm *kvm)
 {
@@ -187,12 +188,13 @@ void tdp_roots_invalidate(struct kvm *kvm)
 
 	write_lock(&kvm->mmu_lock);
 	while ((root = tdp_root_next(kvm, root))) {
-		if (root->role.invalid)
-			continue;
+		bool ours = !root->role.invalid;
+
 		root->role.invalid = 1;
 		kvm_request_all(kvm, KVM_REQ_MMU_RELOAD);
 		zap_root(kvm, root);
-		tdp_root_put(kvm, root);	/* the VM's */
+		if (ours)
+			tdp_root_put(kvm, root);	/* the VM's */
 	}
 	write_unlock(&kvm->mmu_lock);
 }
@@ -207,6 +209,7 @@ struct map_walk {
 	u32			access;
 	u64			spte;
 	int			level;
+	u8			nx_level;	/* of spte_want */
 	enum tdp_map_result	result;
 };
 
@@ -225,11 +228,15 @@ static enum tdp_next map_table(struct map_walk *m, struct tdp_entry *e)
 	if (!sp)
 		return TDP_STOP;
 	link_ready(sp, &m->walk, e);
+	if (unlikely(e->level <= m->nx_level))
+		sp->nx = true;
 	if (!tdp_set(&m->walk, e, spte_make_table(__pa(sp->spt)))) {
 		mmu_cache_return(m->mmu, sp);
 		return TDP_AGAIN;
 	}
 	atomic64_inc(&to_x86_vm(m->walk.kvm)->mmu.tables);
+	if (unlikely(sp->nx))
+		mmu_nx_link(m->walk.kvm, sp);
 	return TDP_ON;
 }
 
@@ -238,24 +245,29 @@ static enum tdp_next map_table(struct map_walk *m, struct tdp_entry *e)
  * @w: the walk that found it
  * @e: of a large mapping
  * @sp: an unused table; taken when the result is true, else to be cleared
+ * @nx: it is split for a fetch
  *
  * Nothing changes for the guest, so no TLB is flushed: until one is, a CPU may go on with the large
  * translation, and whoever takes rights away from a part flushes.
  *
  * Return: false when the entry was changed by another.
  */
-bool tdp_split(struct tdp_walk *w, struct tdp_entry *e, struct mmu_page *sp)
+bool tdp_split(struct tdp_walk *w, struct tdp_entry *e, struct mmu_page *sp, bool nx)
 {
 	u64 huge = e->old;
 	unsigned int i;
 
 	link_ready(sp, w, e);
+	if (nx)
+		sp->nx = true;
 	for (i = 0; i < SPTE_PER_TABLE; i++)
 		sp->spt[i] = spte_make_part(huge, e->level, i);
 	if (!tdp_set(w, e, spte_make_table(__pa(sp->spt))))
 		return false;
 	atomic64_inc(&to_x86_vm(w->kvm)->mmu.tables);
 	tdp_count(w->kvm, e->level - 1, SPTE_PER_TABLE);
+	if (nx)
+		mmu_nx_link(w->kvm, sp);
 	return true;
 }
 
@@ -265,7 +277,7 @@ static enum tdp_next map_split(struct map_walk *m, struct tdp_entry *e)
 
 	if (!sp)
 		return TDP_STOP;
-	if (tdp_split(&m->walk, e, sp))
+	if (tdp_split(&m->walk, e, sp, e->level <= m->nx_level))
 		return TDP_ON;
 	mmu_cache_return(m->mmu, sp);
 	return TDP_AGAIN;
@@ -285,10 +297,18 @@ static enum tdp_next map_over_table(struct map_walk *m, struct tdp_entry *e)
 	return TDP_STOP;
 }
 
+/* The table is there for a fetch: of what was wanted only the part in which the access is. */
+static enum tdp_next map_smaller(struct map_walk *m, const struct tdp_entry *e)
+{
+	m->level = e->level - 1;
+	m->spte = spte_make_part(m->spte, e->level, level_index(m->walk.start, m->level));
+	return TDP_ON;
+}
+
 static enum tdp_next map_leaf(struct map_walk *m, struct tdp_entry *e)
 {
 	if (spte_is_table(e->old, e->level))
-		return map_over_table(m, e);
+		return mmu_page_of(e->old)->nx ? map_smaller(m, e) : map_over_table(m, e);
 	if (!tdp_set(&m->walk, e, m->spte))
 		return TDP_AGAIN;
 	m->result = TDP_MAP_DONE;
@@ -302,7 +322,8 @@ static enum tdp_next map_visit(struct tdp_walk *w, struct tdp_entry *e)
 	if (e->old == SPTE_FROZEN)
 		return TDP_STOP;
 	if (spte_is_leaf(e->old, e->level) && spte_allows(e->old, m->access)) {
-		m->result = TDP_MAP_SPURIOUS;
+		/* It may have been split for this fetch a moment ago. */
+		m->result = m->nx_level ? TDP_MAP_DONE : TDP_MAP_SPURIOUS;
 		return TDP_STOP;
 	}
 	if (e->level == m->level)
@@ -332,6 +353,7 @@ enum tdp_map_result tdp_map(struct kvm_vcpu *vcpu, gfn_t gfn, const struct spte_
 	m.access = access;
 	m.spte = spte_make(want);
 	m.level = want->level;
+	m.nx_level = want->nx_level;
 	tdp_walk(&m.walk, m.mmu->root_page);
 	if (m.walk.flush)
 		tdp_walk_settle(&m.walk);

@@ -16,10 +16,15 @@ struct mmu_page {
 	u64			*spt;
 	gfn_t			gfn;	/* the first one below it */
 	union mmu_role		role;	/* level: of the entries; of a root also smm, invalid */
+	bool			nx;	/* here for a fetch: see nx_huge.c */
+	u8			nx_listed;	/* enum nx_listed */
 	refcount_t		refs;	/* of a root: the VM's, and one of each who uses it */
 	struct list_head	link;	/* of a root: in roots; of an unlinked table: in dead */
+	struct list_head	nx_link;
 	struct rcu_head		rcu;
 };
+
+enum nx_listed { NX_UNLISTED, NX_LISTED, NX_GONE };
 
 /* Part of a slot that this architecture adds. */
 struct kvm_slot_arch {
@@ -57,10 +62,12 @@ static inline u64 *spte_to_table(u64 table_spte)
 	return __va(spte_hpa(table_spte));
 }
 
-/* Does the mapping let an access (ACC_*) through? Nothing but writes is ever forbidden. */
+/* Does the mapping let an access (ACC_*) through? Reads are never forbidden. */
 static inline bool spte_allows(u64 spte, u32 access)
 {
-	return !(access & ACC_WRITE) || spte_writable(spte);
+	if (!(access & (ACC_WRITE | ACC_FETCH)))
+		return true;
+	return access & ACC_WRITE ? spte_writable(spte) : spte_executable(spte);
 }
 
 /*
@@ -95,6 +102,7 @@ struct tdp_walk {
 	bool			shared;		/* mmu_lock is held for read, else for write */
 	bool			may_yield;
 	bool			flush;
+	bool			share_flush;	/* the caller settles, still under the lock */
 	struct list_head	dead;		/* tables unlinked and not yet freed */
 	enum tdp_next		(*visit)(struct tdp_walk *w, struct tdp_entry *e);
 };
@@ -154,13 +162,26 @@ enum tdp_map_result tdp_map(struct kvm_vcpu *vcpu, gfn_t gfn, const struct spte_
 			    u32 access);
 /* Remember that @gfn had no slot when the slot table had number @generation. Context as above. */
 void tdp_map_mmio(struct kvm_vcpu *vcpu, gfn_t gfn, u64 generation);
-bool tdp_split(struct tdp_walk *w, struct tdp_entry *e, struct mmu_page *sp);
+bool tdp_split(struct tdp_walk *w, struct tdp_entry *e, struct mmu_page *sp, bool nx);
 
 /*
  * Take every mapping of [start, end) away; with @tables also the tables all of whose frames are in
  * it.
  */
 bool tdp_zap(struct kvm *kvm, int as_id, gfn_t start, gfn_t end, bool tables, bool may_yield);
+
+/* nx_huge.c */
+extern bool mmu_nx_on;
+void mmu_nx_link(struct kvm *kvm, struct mmu_page *sp);
+void mmu_nx_unlink(struct kvm *kvm, struct mmu_page *sp);
+void mmu_nx_vm_init(struct kvm *kvm);
+void mmu_nx_module_init(void);
+
+/* Do large mappings of this VM lack the right to execute? */
+static inline bool mmu_nx_wanted(const struct kvm *kvm)
+{
+	return unlikely(READ_ONCE(mmu_nx_on)) && !to_x86_vm(kvm)->mmu.nx.off;
+}
 
 /* apic_page.c */
 int apic_page_create(struct kvm *kvm);

@@ -14,6 +14,7 @@ struct mmu_tdp_config {
 	u8	max_page_level;		/* largest mapping: 2 for 2M, 3 for 1G */
 	bool	ept;			/* entry format */
 	bool	ept_ad, ept_exec_only;
+	bool	npt_nx;			/* the host's EFER.NX, which counts for nested tables too */
 	bool	apic_page;		/* accesses to a LAPIC's registers: see apic_page.c */
 	bool	lists_writes;		/* of entries whose dirty bit it sets: see tdp_dirty.c */
 	u64	sme_mask;

@@ -148,7 +148,7 @@ static enum tdp_next split_visit(struct tdp_walk *w, struct tdp_entry *e)
 		s->stopped = max(e->gfn, w->start);
 		return TDP_STOP;
 	}
-	if (!tdp_split(w, e, s->spare))
+	if (!tdp_split(w, e, s->spare, false))
 		return TDP_AGAIN;
 	s->spare = NULL;
 	return TDP_ON;
@@ -230,6 +230,8 @@ static enum tdp_next collapse_visit(struct tdp_walk *w, struct tdp_entry *e)
 	    mmu_slot_level(c->slot, max(e->gfn, w->start)) < e->level)
 		return TDP_ON;
 	if (mmu_host_level(w->kvm->mm, kvm_slot_hva(c->slot, e->gfn), e->level) < e->level)
+		return TDP_ON;
+	if (mmu_page_of(e->old)->nx)	/* has its own end */
 		return TDP_ON;
 	return tdp_set(w, e, SPTE_NONE) ? TDP_ON : TDP_AGAIN;
 }

@@ -58,6 +58,8 @@ static void unlink_table(struct tdp_walk *w, u64 pointer)
 	for (i = 0; i < SPTE_PER_TABLE; i++)
 		entry_changed(w, sp->role.level, freeze(&sp->spt[i]), SPTE_FROZEN);
 	atomic64_dec(&to_x86_vm(w->kvm)->mmu.tables);
+	if (unlikely(sp->nx))
+		mmu_nx_unlink(w->kvm, sp);
 	list_add(&sp->link, &w->dead);
 }
 
@@ -206,7 +208,7 @@ void tdp_walk(struct tdp_walk *w, struct mmu_page *root)
 	rcu_read_lock();
 	w->root = root;
 	walk_root(w, root);
-	if (!list_empty(&w->dead))
+	if (!w->share_flush && !list_empty(&w->dead))
 		tdp_walk_settle(w);
 	rcu_read_unlock();
 }

@@ -152,9 +152,9 @@ static int exit_msr(struct kvm_vcpu *vcpu)
 
 static int exit_pause(struct kvm_vcpu *vcpu)
 {
-	/* A spinning kernel waits for a vCPU that holds a lock, which is then in the kernel too. */
-	kvm_vcpu_on_spin(vcpu, svm_get_cpl(vcpu) == 0);
-	return x86_insn_skip(vcpu);
+	if (x86_pause_window_grow(vcpu))
+		svm_put_pause_window(to_svm(vcpu));
+	return x86_exit_pause(vcpu);
 }
 
 /*

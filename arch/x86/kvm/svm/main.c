@@ -15,13 +15,23 @@ static bool npt = true;
 module_param(npt, bool, 0444);
 MODULE_PARM_DESC(npt, "use nested paging; there is no other way yet");
 
-unsigned int svm_pause_filter_count = 3000;
-module_param_named(pause_filter_count, svm_pause_filter_count, uint, 0444);
+struct svm_pause_filter svm_pause_filter = {
+	.count	= 3000,
+	.thresh	= 128,
+	.grow	= 2,
+	.shrink	= 0,
+	.max	= U16_MAX,
+};
+module_param_named(pause_filter_count, svm_pause_filter.count, ushort, 0444);
 MODULE_PARM_DESC(pause_filter_count, "PAUSEs in a row that make a guest yield; 0: none do");
-
-unsigned int svm_pause_filter_thresh = 128;
-module_param_named(pause_filter_thresh, svm_pause_filter_thresh, uint, 0444);
+module_param_named(pause_filter_thresh, svm_pause_filter.thresh, ushort, 0444);
 MODULE_PARM_DESC(pause_filter_thresh, "cycles between two PAUSEs of one loop at most");
+module_param_named(pause_filter_count_grow, svm_pause_filter.grow, ushort, 0444);
+MODULE_PARM_DESC(pause_filter_count_grow, "how the count of a vCPU grows with each exit: a factor, or an amount");
+module_param_named(pause_filter_count_shrink, svm_pause_filter.shrink, ushort, 0444);
+MODULE_PARM_DESC(pause_filter_count_shrink, "how it shrinks when the vCPU was off its CPU; 0: to the first at once");
+module_param_named(pause_filter_count_max, svm_pause_filter.max, ushort, 0444);
+MODULE_PARM_DESC(pause_filter_count_max, "beyond which it does not grow");
 
 static int vm_init(struct kvm *kvm)
 {

@@ -57,6 +57,7 @@ static void configure_mmu(void)
 		.enabled	= true,
 		.max_level	= pgtable_l5_enabled() ? 5 : 4,
 		.max_page_level	= boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2,
+		.npt_nx		= x86_host_efer & EFER_NX,
 		.sme_mask	= sme_me_mask,
 	};
 
@@ -86,6 +87,20 @@ static void configure_features(void)
 		x86_cap_set(X86_FEATURE_VIRT_SSBD);
 }
 
+/* Without a filter there is no threshold either. */
+static void configure_pause_filter(void)
+{
+	struct svm_pause_filter *f = &svm_pause_filter;
+
+	if (!boot_cpu_has(X86_FEATURE_PAUSEFILTER))
+		f->count = 0;
+	if (!f->count || !boot_cpu_has(X86_FEATURE_PFTHRESHOLD))
+		f->thresh = 0;
+	x86_pause_rule = (struct pause_rule) {
+		.base = f->count, .grow = f->grow, .shrink = f->shrink, .max = f->max,
+	};
+}
+
 int svm_hardware_setup(void)
 {
 	int r = check_host();
@@ -100,10 +115,7 @@ int svm_hardware_setup(void)
 	if (r)
 		goto no_cpus;
 
-	if (!boot_cpu_has(X86_FEATURE_PAUSEFILTER))
-		svm_pause_filter_count = 0;
-	if (!boot_cpu_has(X86_FEATURE_PFTHRESHOLD))
-		svm_pause_filter_thresh = 0;
+	configure_pause_filter();
 	configure_features();
 	configure_tsc();
 	configure_mmu();

@@ -108,7 +108,12 @@ static inline bool svm_intercepted(const struct vcpu_svm *svm, unsigned int nr)
 }
 
 /* Parameters, main.c. */
-extern unsigned int svm_pause_filter_count, svm_pause_filter_thresh;
+struct svm_pause_filter {
+	u16	count, thresh;		/* 0: the processor has none */
+	u16	grow, shrink, max;	/* of count: pause_window.c */
+};
+
+extern struct svm_pause_filter svm_pause_filter;
 
 /* setup.c */
 extern void *svm_iopm;
@@ -132,6 +137,7 @@ void svm_vcpu_reset(struct kvm_vcpu *vcpu, bool init);
 void svm_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void svm_vcpu_put(struct kvm_vcpu *vcpu);
 void svm_update_intercepts(struct kvm_vcpu *vcpu);
+void svm_put_pause_window(struct vcpu_svm *svm);	/* the one of x86_vcpu */
 void svm_flush_tlb(struct kvm_vcpu *vcpu, enum x86_flush what, gva_t gva);
 void svm_load_root(struct kvm_vcpu *vcpu, hpa_t root, int level);
 void svm_write_tsc(struct kvm_vcpu *vcpu, u64 offset, u64 ratio);

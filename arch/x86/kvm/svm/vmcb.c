@@ -59,7 +59,7 @@ void svm_update_intercepts(struct kvm_vcpu *vcpu)
 	svm_intercept(svm, INTERCEPT_HLT, !vm->hlt_in_guest);
 	svm_intercept(svm, INTERCEPT_MONITOR, !vm->mwait_in_guest);
 	svm_intercept(svm, INTERCEPT_MWAIT, !vm->mwait_in_guest);
-	svm_intercept(svm, INTERCEPT_PAUSE, svm_pause_filter_count && !vm->pause_in_guest);
+	svm_intercept(svm, INTERCEPT_PAUSE, svm_pause_filter.count && !vm->pause_in_guest);
 	/* Instructions that the hardware has and this guest's CPUID has not: they are #UD. */
 	svm_intercept(svm, INTERCEPT_RDTSCP, boot_cpu_has(X86_FEATURE_RDTSCP) &&
 		      !x86_guest_has(vcpu, X86_FEATURE_RDTSCP));
@@ -116,8 +116,8 @@ static void init_control_area(struct vcpu_svm *svm)
 	ctl->msrpm_base_pa = __pa(svm->msrpm);
 	ctl->int_ctl = V_INTR_MASKING_MASK;
 	ctl->nested_ctl = SVM_NESTED_CTL_NP_ENABLE;
-	ctl->pause_filter_count = svm_pause_filter_count;
-	ctl->pause_filter_thresh = svm_pause_filter_thresh;
+	ctl->pause_filter_count = svm->x86.pause_window;
+	ctl->pause_filter_thresh = svm_pause_filter.thresh;
 }
 
 /*
@@ -172,6 +172,7 @@ int svm_vcpu_create(struct kvm_vcpu *vcpu)
 	svm->x86.regs_avail = ~0;
 	svm->asid_cpu = -1;
 	svm->tsc_ratio = SVM_TSC_RATIO_DEFAULT;
+	svm->x86.pause_window = x86_pause_rule.base;
 	return 0;
 }
 
@@ -182,6 +183,13 @@ void svm_vcpu_destroy(struct kvm_vcpu *vcpu)
 	svm_forget_vmcb(svm->vmcb);
 	free_pages((unsigned long)svm->msrpm, SVM_MSRPM_ORDER);
 	free_page((unsigned long)svm->vmcb);
+}
+
+/* The group of clean bits is the intercepts' (15.15.3). */
+void svm_put_pause_window(struct vcpu_svm *svm)
+{
+	svm->vmcb->control.pause_filter_count = svm->x86.pause_window;
+	svm_dirty(svm, CLEAN_INTERCEPTS);
 }
 
 void svm_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
@@ -199,6 +207,8 @@ void svm_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 		c->last_vmcb = svm->vmcb;
 		indirect_branch_prediction_barrier();
 	}
+	if (x86_pause_window_shrink(vcpu))
+		svm_put_pause_window(svm);
 }
 
 void svm_vcpu_put(struct kvm_vcpu *vcpu)

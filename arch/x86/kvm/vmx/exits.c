@@ -216,9 +216,9 @@ static int exit_io(struct kvm_vcpu *vcpu)
 
 static int exit_pause(struct kvm_vcpu *vcpu)
 {
-	/* A spinning kernel waits for a vCPU that holds a lock, which is then in the kernel too. */
-	kvm_vcpu_on_spin(vcpu, vmx_get_cpl(vcpu) == 0);
-	return x86_insn_skip(vcpu);
+	if (x86_pause_window_grow(vcpu))
+		vmcs_write32(PLE_WINDOW, to_x86(vcpu)->pause_window);
+	return x86_exit_pause(vcpu);
 }
 
 /*
@@ -389,7 +389,7 @@ static int (*const exit_table[])(struct kvm_vcpu *vcpu) = {
  * VMRESUME failed, 31.4), or in the guest's (an exit with bit 31 set, 27.8). User space has set
  * what is wrong, and may set it right: it is nothing to log.
  */
-static int entry_failed(struct kvm_vcpu *vcpu)
+static noinline int entry_failed(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	struct kvm_run *run = vcpu->run;
@@ -398,10 +398,11 @@ static int entry_failed(struct kvm_vcpu *vcpu)
 	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
 	run->fail_entry.hardware_entry_failure_reason = why;
 	run->fail_entry.cpu = vcpu->cpu;
+	vmx_dump_refused(vmx, why);
 	return EXIT_TO_USER;
 }
 
-static int unexpected(struct kvm_vcpu *vcpu, u32 reason)
+static noinline int unexpected(struct kvm_vcpu *vcpu, u32 reason)
 {
 	const u64 data[] = { reason, vcpu->cpu };
 
@@ -450,6 +451,8 @@ int vmx_handle_exit(struct kvm_vcpu *vcpu, enum x86_fastpath fastpath)
 		return entry_failed(vcpu);
 	if (fastpath != FASTPATH_NONE)
 		return EXIT_RESUME;
+	if (unlikely(!vmx_vnmi_on))
+		vmx_nmi_look(vmx);
 	r = dispatch(vcpu);
 	return unlikely(vmx->exit_reason & VMX_EXIT_BUS_LOCKED) ? report_bus_lock(vcpu, r) : r;
 }

@@ -8,7 +8,8 @@
  * the guest executes it once more.
  *
  * The processor keeps account of the NMI handler the guest is in: with virtual NMIs, blocking lasts
- * from the delivery to the next IRET, and the NMI window exits when it ends.
+ * from the delivery to the next IRET, and the NMI window exits when it ends. Without them nothing
+ * tells of that IRET; see nmi_block_by_guess().
  */
 #include "vmx.h"
 
@@ -66,10 +67,13 @@ void vmx_inject_nmi(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
-	if (unlikely(vmx->rm.on))
+	if (unlikely(vmx->rm.on)) {
 		vmx_real_note_event(vmx, X86_TRAP_NMI, 0);
-	else
-		event(vmx, INTR_TYPE_NMI_INTR | X86_TRAP_NMI);
+		return;
+	}
+	event(vmx, INTR_TYPE_NMI_INTR | X86_TRAP_NMI);
+	if (!vmx_vnmi_on)
+		vmx_set_nmi_mask(vcpu, true);
 }
 
 static void requeue(struct vcpu_vmx *vmx, u32 info, u32 error)
@@ -138,8 +142,11 @@ void vmx_cancel_injection(struct kvm_vcpu *vcpu)
 
 	if (!vmx->event && !vmx->rm.event.noted)
 		return;
-	if (vmx->event)
+	if (vmx->event) {
 		vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, 0);
+		if (!vmx_vnmi_on && (vmx->event_info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+			vmx_set_nmi_mask(vcpu, false);
+	}
 	vmx->event = false;
 	vmx->rm.event.noted = false;
 	kvm_request(vcpu, KVM_REQ_EVENT);
@@ -187,10 +194,14 @@ static bool deliverable(struct vcpu_vmx *vmx)
 	return likely(!vmx->x86.unfit) || vmx->rm.on || vmx_is_fit(vmx);
 }
 
+static bool takes_interrupts(struct vcpu_vmx *vmx)
+{
+	return vmx_get_rflags(&vmx->x86.vcpu) & X86_EFLAGS_IF && !(vmx_interruptibility(vmx) & SHADOWS);
+}
+
 bool vmx_interrupt_allowed(struct kvm_vcpu *vcpu)
 {
-	return vmx_get_rflags(vcpu) & X86_EFLAGS_IF &&
-	       !(vmx_interruptibility(to_vmx(vcpu)) & SHADOWS) && deliverable(to_vmx(vcpu));
+	return takes_interrupts(to_vmx(vcpu)) && deliverable(to_vmx(vcpu));
 }
 
 void vmx_want_irq_window(struct kvm_vcpu *vcpu)
@@ -212,23 +223,59 @@ void vmx_update_cr8_intercept(struct kvm_vcpu *vcpu, int tpr, int irr)
 
 /*
  * NMIs.
+ *
+ * Without virtual NMIs they are blocked by guess: from the delivery until the guest is seen to take
+ * interrupts, which handlers of NMIs do not, or for a second if it never does. The guest is not
+ * looked at but at exits, of which the host's timer makes some; blocking may therefore last longer
+ * than on a machine, and it ends too early for a handler that enables interrupts.
  */
+#define NMI_BLOCKED_NS	NSEC_PER_SEC
+
+static void nmi_block_by_guess(struct vcpu_vmx *vmx, bool blocked)
+{
+	vmx->nmi.blocked = blocked;
+	if (blocked)
+		vmx->nmi.until = ktime_get_ns() + NMI_BLOCKED_NS;
+}
+
+void vmx_nmi_look(struct vcpu_vmx *vmx)
+{
+	struct kvm_vcpu *vcpu = &vmx->x86.vcpu;
+
+	if (vmx->nmi.blocked && !vmx->x86.events.in_smm &&
+	    (takes_interrupts(vmx) || ktime_get_ns() >= vmx->nmi.until))
+		vmx->nmi.blocked = false;
+	if (!vmx->nmi.wanted || !vmx_nmi_allowed(vcpu))
+		return;
+	vmx->nmi.wanted = false;
+	kvm_request(vcpu, KVM_REQ_EVENT);
+}
+
 bool vmx_nmi_allowed(struct kvm_vcpu *vcpu)
 {
-	return !(vmx_interruptibility(to_vmx(vcpu)) & (GUEST_INTR_STATE_NMI | SHADOWS)) &&
+	return !vmx_get_nmi_mask(vcpu) && !(vmx_interruptibility(to_vmx(vcpu)) & SHADOWS) &&
 	       deliverable(to_vmx(vcpu));
 }
 
 bool vmx_get_nmi_mask(struct kvm_vcpu *vcpu)
 {
-	return vmx_interruptibility(to_vmx(vcpu)) & GUEST_INTR_STATE_NMI;
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	if (!vmx_vnmi_on)
+		return vmx->nmi.blocked;
+	return vmx_interruptibility(vmx) & GUEST_INTR_STATE_NMI;
 }
 
 void vmx_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
-	u32 state = vmx_interruptibility(vmx) & ~GUEST_INTR_STATE_NMI;
+	u32 state;
 
+	if (!vmx_vnmi_on) {
+		nmi_block_by_guess(vmx, masked);
+		return;
+	}
+	state = vmx_interruptibility(vmx) & ~GUEST_INTR_STATE_NMI;
 	put_interruptibility(vmx, masked ? state | GUEST_INTR_STATE_NMI : state);
 }
 
@@ -238,16 +285,18 @@ void vmx_want_nmi_window(struct kvm_vcpu *vcpu)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	bool shadow = vmx_interruptibility(vmx) & GUEST_INTR_STATE_STI;
 
-	vmx_control_set(vmx, WORD_CPU, shadow ? CPU_BASED_INTR_WINDOW_EXITING :
-						CPU_BASED_NMI_WINDOW_EXITING, true);
+	vmx->nmi.wanted = !vmx_vnmi_on;
+	vmx_control_set(vmx, WORD_CPU, shadow || !vmx_vnmi_on ? CPU_BASED_INTR_WINDOW_EXITING :
+								CPU_BASED_NMI_WINDOW_EXITING, true);
 }
 
 /*
  * The fault of an IRET from the NMI handler comes with blocking already ended, though the IRET will
  * be executed again (28.2.3). Not where the fault is one of a delivery: that is of another event.
+ * Without virtual NMIs the bit that says so is undefined.
  */
 void vmx_nmi_unblocked(struct vcpu_vmx *vmx)
 {
-	if (!vmx->vectoring)
+	if (!vmx->vectoring && vmx_vnmi_on)
 		vmx_set_nmi_mask(&vmx->x86.vcpu, true);
 }

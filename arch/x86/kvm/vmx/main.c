@@ -22,6 +22,10 @@ bool vmx_vpid_on = true;
 module_param_named(vpid, vmx_vpid_on, bool, 0444);
 MODULE_PARM_DESC(vpid, "tag translations with the vCPU they are of");
 
+bool vmx_vnmi_on = true;
+module_param_named(vnmi, vmx_vnmi_on, bool, 0444);
+MODULE_PARM_DESC(vnmi, "let the processor keep account of the NMI handler that a guest is in");
+
 bool vmx_unrestricted = true;
 module_param_named(unrestricted_guest, vmx_unrestricted, bool, 0444);
 MODULE_PARM_DESC(unrestricted_guest, "let the processor run real mode, rather than virtual-8086 mode and the emulator");
@@ -46,9 +50,20 @@ unsigned int vmx_ple_gap = 128;
 module_param_named(ple_gap, vmx_ple_gap, uint, 0444);
 MODULE_PARM_DESC(ple_gap, "cycles between two PAUSEs of one loop at most; 0: do not look for loops");
 
-unsigned int vmx_ple_window = 4096;
-module_param_named(ple_window, vmx_ple_window, uint, 0444);
+struct pause_rule vmx_ple_window = {
+	.base	= 4096,
+	.grow	= 2,
+	.shrink	= 0,
+	.max	= UINT_MAX,
+};
+module_param_named(ple_window, vmx_ple_window.base, uint, 0444);
 MODULE_PARM_DESC(ple_window, "cycles in a loop of PAUSEs that make a guest yield");
+module_param_named(ple_window_grow, vmx_ple_window.grow, uint, 0444);
+MODULE_PARM_DESC(ple_window_grow, "how the window of a vCPU grows with each exit: a factor, or an amount");
+module_param_named(ple_window_shrink, vmx_ple_window.shrink, uint, 0444);
+MODULE_PARM_DESC(ple_window_shrink, "how it shrinks when the vCPU was off its CPU; 0: to the first at once");
+module_param_named(ple_window_max, vmx_ple_window.max, uint, 0444);
+MODULE_PARM_DESC(ple_window_max, "beyond which it does not grow");
 
 static int vm_init(struct kvm *kvm)
 {

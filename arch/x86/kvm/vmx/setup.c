@@ -112,6 +112,7 @@ static void configure_features(void)
 	x86_can_notify = vmx_can(WORD_CPU2, SECONDARY_EXEC_NOTIFY_VM_EXITING);
 	if (!vmx_can(WORD_CPU2, SECONDARY_EXEC_PAUSE_LOOP_EXITING))
 		vmx_ple_gap = 0;
+	x86_pause_rule = vmx_ple_window;
 }
 
 int vmx_hardware_setup(void)

@@ -144,7 +144,7 @@ static void init_controls(struct vcpu_vmx *vmx)
 		vmx_control_set(vmx, WORD_CPU2, SECONDARY_EXEC_ENABLE_VPID, false);
 	if (vmx_ple_gap) {
 		vmcs_write32(PLE_GAP, vmx_ple_gap);
-		vmcs_write32(PLE_WINDOW, vmx_ple_window);
+		vmcs_write32(PLE_WINDOW, vmx->x86.pause_window);
 	}
 	if (vmx_can(WORD_CPU2, SECONDARY_EXEC_XSAVES))
 		vmcs_write64(XSS_EXIT_BITMAP, 0);
@@ -210,6 +210,7 @@ static void reset_guest_state(struct vcpu_vmx *vmx)
 	vmcs_writen(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	vmcs_write32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, 0);
+	memset(&vmx->nmi, 0, sizeof(vmx->nmi));
 	vmcs_write64(GUEST_IA32_PAT, vmx->x86.pat);
 	vmx->cached = 0;
 }
@@ -262,6 +263,7 @@ int vmx_vcpu_create(struct kvm_vcpu *vcpu)
 	vmx_msr_bitmap_init(vmx);
 	vmx->entry.regs = vmx->x86.regs;
 	vmx->x86.regs_avail = ~0;
+	vmx->x86.pause_window = x86_pause_rule.base;
 	vmx->vpid = vmx_vpid_get();
 	vmx_apicv_create(vmx);
 	return 0;
@@ -290,6 +292,8 @@ void vmx_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 
 	vmx_vmcs_load(vmx, cpu);
 	vmx->l1d_stale = true;
+	if (x86_pause_window_shrink(vcpu))
+		vmcs_write32(PLE_WINDOW, vmx->x86.pause_window);
 }
 
 void vmx_vcpu_put(struct kvm_vcpu *vcpu)

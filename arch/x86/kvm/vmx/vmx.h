@@ -71,6 +71,11 @@ struct vcpu_vmx {
 	bool			host_saved;	/* the VMCS has this load's host state */
 	bool			event;		/* one is to be injected with the next entry */
 	u16			event_info;	/* the last one: EVENT_MASK of its word */
+	struct {			/* NMIs, where the processor keeps no account of them */
+		bool		blocked;
+		u64		until;	/* ktime_get_ns(): no longer than that */
+		bool		wanted;	/* one waits */
+	} nmi;
 	struct vmx_real		rm;
 	bool			l1d_stale;	/* what the L1 cache holds is not for the guest */
 	u8			in_service;	/* the vector that we showed the processor last */
@@ -187,9 +192,10 @@ static inline u16 vmx_reason(const struct vcpu_vmx *vmx)
 }
 
 /* Parameters, main.c. */
-extern bool vmx_vpid_on, vmx_ept_ad_on, vmx_unrestricted, vmx_timer_on, vmx_pml_on;
+extern bool vmx_vpid_on, vmx_ept_ad_on, vmx_unrestricted, vmx_vnmi_on, vmx_timer_on, vmx_pml_on;
 extern bool vmx_flexpriority, vmx_apicv_on;
-extern unsigned int vmx_ple_gap, vmx_ple_window;
+extern unsigned int vmx_ple_gap;		/* 0: the processor does not look for loops */
+extern struct pause_rule vmx_ple_window;
 
 /* setup.c */
 extern int vmx_tsc_aux_slot;			/* of user_return.c; negative: no TSC_AUX here */
@@ -300,6 +306,8 @@ void vmx_set_shadow(struct kvm_vcpu *vcpu, u32 mask);
 bool vmx_get_nmi_mask(struct kvm_vcpu *vcpu);
 void vmx_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked);
 void vmx_requeue_undelivered(struct vcpu_vmx *vmx);	/* after an exit */
+void vmx_dump_refused(struct vcpu_vmx *vmx, u32 why);	/* dump.c */
+void vmx_nmi_look(struct vcpu_vmx *vmx);	/* without virtual NMIs: at each exit while blocked or wanted */
 void vmx_nmi_unblocked(struct vcpu_vmx *vmx);	/* an IRET faulted that ended the NMI's blocking */
 
 /* run.c */
