@@ -76,17 +76,19 @@ vmm:
 check: setup
 	tools/testing/check $(SUITES)
 
-# The tests again on a kernel with KASAN, lockdep, kmemleak and the like, which is built first, once. No
+# The tests again on kernels with KASAN, lockdep, kmemleak and the like, which are built first, once. No
 # part of `check`.
 check-debug:
 	tools/setup --debug
-	tools/testing/check debug
+	tools/setup --s390-debug
+	tools/testing/check debug debug-sie
 
-# What operations cost beside the kernel's own modules, counted in instructions, on both machines; fails
+# What operations cost beside the kernel's own modules, counted in instructions, on each machine; fails
 # where it is too much. See Documentation/performance.md.
 bench:
 	tools/setup --bench
 	tools/setup --vmx
+	tools/setup --s390
 	$(MAKE) modules
 	tools/bench/run
 

@@ -1,32 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The frame of the benchmark: rows, and the samples of the row that is being measured.
- *
- * A row is one operation, repeated. Its figure is the median of its samples: in a machine that
- * counts time in instructions all but a few of them are equal, and the few are those that a tick
- * of the host's clock fell into, or for which an allocator had to refill its cache. A figure
- * includes the two readings of the clock, about ten instructions.
+ * The benchmark of x86: what its rows measure with. A figure includes the two readings of the clock,
+ * about ten instructions.
  */
 #ifndef BENCH_H
 #define BENCH_H
 
-#include "vm.h"
+#include "frame.h"
 #include "guest.h"
+#include "vm.h"
 
 #define WARM_UP		64	/* repetitions that are not counted */
 #define REPEATS		513
-#define MAX_SAMPLES	8192
-
-struct bench_row {
-	const char *name;
-	void (*measure)(void);
-};
 
 /* Each file's rows, in the order of the table; the last has no name. */
 extern const struct bench_row exit_rows[], wake_rows[], memory_rows[], life_rows[];
-
-/* One more repetition, in ticks of the machine's TSC. */
-void sample(uint64_t ticks);
 
 /* What the guest writes: sample number @n of this row. */
 extern uint64_t guest_samples[MAX_SAMPLES];

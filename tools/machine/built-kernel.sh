@@ -2,13 +2,14 @@
 #
 # Kernels that machines need and no distribution has, and our modules for them.
 #
-# A kernel has a name: "debug" (checkers, for any machine of QEMU's), "vmx" (small, for Bochs) or
-# "sie" (small, for Hercules, of another architecture). It is built from the distribution's source of
-# the version that the headers are of, with tools/machine/NAME.patch if there is one, and with
-# tools/machine/NAME.config over tinyconfig. It lies in the cache under a name made of all that went
-# into it, and is laid out there as the stock image is (kernel.sh), so that the machine need not
-# tell them apart. The modules are built in out/NAME of the clone, a tree of links to the sources:
-# the objects for the stock kernel stay as they are.
+# A kernel has a name: "debug" (checkers, for any machine of QEMU's), "vmx" (small, for Bochs),
+# "sie" (small, for Hercules, of another architecture) or "sie-debug" (that with checkers: the files
+# of "sie" and its own over them). It is built from the distribution's source of the version that the
+# headers are of, with tools/machine/NAME.patch if there is one, and with tools/machine/NAME.config
+# over tinyconfig. It lies in the cache under a name made of all that went into it, and is laid out
+# there as the stock image is (kernel.sh), so that the machine need not tell them apart. The modules
+# are built in out/NAME of the clone, a tree of links to the sources: the objects for the stock
+# kernel stay as they are.
 #
 # Of the debug kernel's own code KASAN instruments only what keeps pointers into memory of others
 # for later: timers, wait queues, work, notifiers, files, lists. The rest would double the time of
@@ -30,6 +31,7 @@ build_words()
 {
 	case $1 in
 		debug) echo "$debug_kasan" ;;
+		sie-debug) echo "$debug_kasan KASAN_SANITIZE_gmap.o=y" ;;
 	esac
 }
 
@@ -37,7 +39,7 @@ build_words()
 built_arch()
 {
 	case $1 in
-		sie) echo s390 ;;
+		sie*) echo s390 ;;
 		*) echo x86 ;;
 	esac
 }
@@ -45,7 +47,7 @@ built_arch()
 cross_prefix()
 {
 	case $1 in
-		sie) echo s390x-linux-gnu- ;;
+		sie*) echo s390x-linux-gnu- ;;
 	esac
 }
 
@@ -55,9 +57,18 @@ arch_words()
 	[ -z "$(cross_prefix "$1")" ] || echo "ARCH=$(built_arch "$1") CROSS_COMPILE=$(cross_prefix "$1")"
 }
 
+# The files of a kernel that have an ending, the later over the earlier.
+files_of()
+{
+	case $1 in
+		*-debug) echo "$config_dir/${1%-debug}.$2" ;;
+	esac
+	echo "$config_dir/$1.$2"
+}
+
 patch_of()
 {
-	cat "$config_dir/$1.patch" 2> /dev/null
+	cat $(files_of "$1" patch) 2> /dev/null
 }
 
 # The version of the source package: the headers' own, if they are a package.
@@ -67,9 +78,13 @@ source_version()
 		apt-cache show linux-source-6.1 | sed -n 's/^Version: //p' | head -n 1
 }
 
+# Without those that a later one takes back.
 settings()
 {
-	grep -E '^(# )?CONFIG_[A-Z0-9_]+(=| is not set)' "$config_dir/$1.config"
+	cat $(files_of "$1" config) | grep -E '^(# )?CONFIG_[A-Z0-9_]+(=| is not set)' |
+		awk '{ name = $0; sub(/^# /, "", name); sub(/[= ].*/, "", name) }
+		     { line[NR] = $0; of[NR] = name; last[name] = NR }
+		     END { for (i = 1; i <= NR; i++) if (last[of[i]] == i) print line[i] }'
 }
 
 built_dir()
@@ -161,7 +176,7 @@ build_kernel()
 	      {
 		$make -s -C "$source" O="$build" tinyconfig &&
 		"$source/scripts/kconfig/merge_config.sh" -m -O "$build" "$build/.config" \
-			"$config_dir/$name.config" > /dev/null &&
+			$(files_of "$name" config) > /dev/null &&
 		$make -s -C "$build" olddefconfig &&
 		check_config "$name" "$build/.config" &&
 		$make -j"$(nproc)" -C "$build" $(build_words "$name") UBSAN_SANITIZE=n \

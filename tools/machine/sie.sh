@@ -27,6 +27,7 @@ kind_defaults()
 	cpus_given=${cpus_given:-1}
 	cpus=$cpus_given
 	cross=$(cross_prefix sie)
+	[ $debug = no ] || setup_option=--s390-debug
 	busybox=$(need_busybox s390x) || die "no busybox for s390x to be had; run tools/setup --s390"
 	# Messages of the kernel wait for the console rather than being dropped.
 	words="sclp_con_drop=0 sclp_con_pages=64"

@@ -26,13 +26,14 @@ kind_modules()
 	:
 }
 
+# What an emulated processor has to unpack is packed by lz4, which takes it a quarter of the instructions that gzip does.
 # The boot medium. isolinux reads its configuration and the two files from the root of the image.
 make_iso()
 {
 	local iso=$work/iso
 
 	mkdir "$iso" && cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$iso/" &&
-	cp "$guest_kernel" "$iso/linux" && gzip -1 < "$work/initramfs" > "$iso/initrd" || return
+	cp "$guest_kernel" "$iso/linux" && lz4 -lq1 < "$work/initramfs" > "$iso/initrd" || return
 	cat > "$iso/isolinux.cfg" <<-END
 		default linux
 		prompt 0

@@ -17,6 +17,9 @@ struct arch_option {
 /* Ends with a row without a name. */
 extern const struct arch_option arch_options[];
 
+/* What --console calls the architecture's own console; NULL: it has none. */
+extern const char *const arch_console;
+
 /* Names of the exit reasons that only this architecture has; NULL for others. */
 const char *arch_exit_name(unsigned int reason);
 
@@ -25,6 +28,9 @@ void arch_print_exits(void);
 
 /* Look at kernel and initrd before anything else is done; dies when they cannot be booted. */
 void arch_check_images(const struct options *opt);
+
+/* Is guest memory to be shared, since the host's copy-on-write of it is seen by the guest? */
+bool arch_memory_shared(const struct vmm *vm);
 
 /* After the VM is made: memory, interrupt controllers, devices. */
 void arch_machine_init(struct vmm *vm);

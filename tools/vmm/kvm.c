@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include "arch.h"
 #include "loop.h"
 #include "vmm.h"
 
@@ -62,7 +63,7 @@ void vm_add_memory(struct vmm *vm, uint64_t gpa, uint64_t size)
 		.guest_phys_addr	= gpa,
 		.memory_size		= size,
 	};
-	uint8_t *host = mem_reserve(size);
+	uint8_t *host = mem_reserve(size, arch_memory_shared(vm));
 
 	if (!host)
 		die(VM_SETUP, "no %llu MiB of memory: %s", (unsigned long long)size >> 20,

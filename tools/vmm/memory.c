@@ -61,10 +61,10 @@ bool mem_write(const struct guest_mem *mem, uint64_t gpa, const void *from, uint
 	return true;
 }
 
-uint8_t *mem_reserve(uint64_t size)
+uint8_t *mem_reserve(uint64_t size, bool shared)
 {
 	uint8_t *area = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			     (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (area == MAP_FAILED)
 		return NULL;

@@ -33,7 +33,10 @@ void *mem_at(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
 bool mem_read(const struct guest_mem *mem, uint64_t gpa, void *to, uint64_t len);
 bool mem_write(const struct guest_mem *mem, uint64_t gpa, const void *from, uint64_t len);
 
-/* Fresh zeroed memory, aligned for huge pages; NULL when there is none. */
-uint8_t *mem_reserve(uint64_t size);
+/*
+ * Fresh zeroed memory, aligned for huge pages; NULL when there is none. @shared: it is not copied
+ * on write.
+ */
+uint8_t *mem_reserve(uint64_t size, bool shared);
 
 #endif

@@ -72,9 +72,11 @@ static void set_disk(const char *value)
 
 static void set_console(const char *value)
 {
-	if (strcmp(value, "serial") && strcmp(value, "virtio"))
-		die(VM_USAGE, "--console: '%s' is neither serial nor virtio", value);
 	options->virtio_console = !strcmp(value, "virtio");
+	options->arch_console = arch_console && !strcmp(value, arch_console);
+	if (!options->virtio_console && !options->arch_console && strcmp(value, "serial"))
+		die(VM_USAGE, "--console: '%s' is none of serial, virtio%s%s", value,
+		    arch_console ? ", " : "", arch_console ?: "");
 }
 
 static void set_stats(const char *value)
@@ -113,6 +115,8 @@ static void set_help(const char *value)
 	printf("usage: vmm --kernel FILE [OPTION]...\n\n");
 	print_rows(common_options);
 	print_rows(arch_options);
+	if (arch_console)
+		printf("  --console %-10s typed input goes there, in lines\n", arch_console);
 	printf("\nOn a terminal, Ctrl-A x ends the VM, and Ctrl-A twice types one Ctrl-A.\n");
 	exit(VM_OK);
 }

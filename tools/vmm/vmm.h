@@ -50,7 +50,8 @@ struct options {
 	unsigned int	cpus;
 	unsigned int	timeout;	/* seconds, 0: none */
 	bool		stats;
-	bool		virtio_console;	/* typed input goes there */
+	/* Where typed input goes, if not to the serial one. */
+	bool		virtio_console, arch_console;
 	const char	*disks[MAX_DISKS];
 	unsigned int	n_disks;
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include "s390/css.h"
+#include "s390/ida.h"
 
 /* Path management control word: of its bits, what the guest may set. */
 #define PMCW_SET		0x38fc0000U	/* subclass, enabled, limits, measurement, paths */
@@ -40,7 +41,8 @@
 #define CCW_CHAIN_DATA		0x80
 #define CCW_CHAIN_COMMAND	0x40
 #define CCW_SUPPRESS_LENGTH	0x20
-#define CCW_UNSERVED		0x96	/* data chaining, skip, indirect data, suspend */
+#define CCW_INDIRECT		0x04
+#define CCW_UNSERVED		0x92	/* data chaining, skip, suspend */
 #define MAX_CCWS		256	/* a program that does not end is ended */
 
 enum {
@@ -63,6 +65,8 @@ struct orb {
 };
 
 #define ORB_FORMAT_1	0x00800000U
+#define ORB_WIDE_IDA	0x00020000U
+#define ORB_SMALL_IDA	0x00010000U	/* blocks of 2 KiB with wide words */
 #define ORB_PATHS(flags)	((flags) >> 8 & 0xff)
 
 struct pmcw {
@@ -215,18 +219,41 @@ static struct ccw_answer command(struct subchannel *s, uint8_t code, uint8_t *da
 	}
 }
 
+/* A command's data: in one piece, of the guest's memory or of ours; NULL: it cannot be had. */
+static uint8_t *data_of(const struct guest_mem *mem, const struct ccw *ccw, const struct ida *ida)
+{
+	static uint8_t gathered[IDA_MOST];	/* under the lock */
+
+	if (!ccw->count)
+		return gathered;
+	if (!(ccw->flags & CCW_INDIRECT))
+		return mem_at(mem, ccw->data, ccw->count);
+	return ida_read(mem, ida, ccw->data, gathered, ccw->count) ? gathered : NULL;
+}
+
+/* Commands whose code is even give data. */
+static bool give_back(const struct guest_mem *mem, const struct ccw *ccw, const struct ida *ida,
+		      const uint8_t *data, unsigned int n)
+{
+	if (!(ccw->flags & CCW_INDIRECT) || (ccw->code & 1))
+		return true;
+	return ida_write(mem, ida, ccw->data, data, n);
+}
+
 /* One command; the status when the program ends with it. */
-static void execute(const struct guest_mem *mem, struct subchannel *s, const struct ccw *ccw)
+static void execute(const struct guest_mem *mem, struct subchannel *s, const struct ccw *ccw,
+		    const struct ida *ida)
 {
 	struct scsw *status = &s->schib.scsw;
-	uint8_t none[1], *data = ccw->count ? mem_at(mem, ccw->data, ccw->count) : none;
-	struct ccw_answer answer;
+	uint8_t *data = ccw->flags & CCW_UNSERVED ? NULL : data_of(mem, ccw, ida);
+	struct ccw_answer answer = { };
 
-	if ((ccw->flags & CCW_UNSERVED) || !data) {
+	if (data)
+		answer = command(s, ccw->code, data, ccw->count);
+	if (!data || !give_back(mem, ccw, ida, data, answer.used)) {
 		status->channel = PROGRAM_CHECK;
 		return;
 	}
-	answer = command(s, ccw->code, data, ccw->count);
 	status->count = ccw->count - answer.used;
 	status->device = CHANNEL_END | DEVICE_END;
 	if (answer.sense) {
@@ -243,8 +270,14 @@ static bool failed(const struct scsw *status)
 }
 
 /* To the end, or to the first command that fails. Each word is read once. */
-static void run_program(const struct guest_mem *mem, struct subchannel *s, uint32_t at)
+static void run_program(const struct guest_mem *mem, struct subchannel *s, const struct orb *orb)
 {
+	const struct ida ida = {
+		.wide	= orb->flags & ORB_WIDE_IDA,
+		.block	= (orb->flags & (ORB_WIDE_IDA | ORB_SMALL_IDA)) == ORB_WIDE_IDA ?
+			  4096 : 2048,
+	};
+	uint32_t at = orb->program;
 	struct scsw *status = &s->schib.scsw;
 	bool jumped = false;
 	unsigned int i;
@@ -262,7 +295,7 @@ static void run_program(const struct guest_mem *mem, struct subchannel *s, uint3
 			continue;
 		}
 		jumped = false;
-		execute(mem, s, &ccw);
+		execute(mem, s, &ccw, &ida);
 		if (failed(status) || !(ccw.flags & CCW_CHAIN_COMMAND))
 			return;
 	}
@@ -346,7 +379,7 @@ static unsigned int start_subchannel(struct io *io)
 					  SCSW_SECONDARY | SCSW_PENDING };
 	if (orb.flags & ORB_FORMAT_1) {
 		status->flags |= SCSW_FORMAT_1;
-		run_program(&io->vcpu->vmm->mem, io->s, orb.program);
+		run_program(&io->vcpu->vmm->mem, io->s, &orb);
 	} else {
 		status->channel = PROGRAM_CHECK;
 	}

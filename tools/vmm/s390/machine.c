@@ -6,7 +6,9 @@
 #include <sys/ioctl.h>
 #include "arch.h"
 #include "devices.h"
+#include "s390/chsc.h"
 #include "s390/css.h"
+#include "s390/ebcdic.h"
 #include "s390/image.h"
 #include "s390/machine.h"
 #include "s390/sclp.h"
@@ -32,6 +34,11 @@ enum {
 #define DIAG_VIRTIO	0x500
 #define VIRTIO_NOTIFY	3
 
+/* The block of STSI 3.2.2: the first of the machines in it is this one. */
+#define STSI_MACHINES	3
+#define STSI_NAME_AT	44
+#define NAME_BYTES	8
+
 enum {
 	IPL_CLEAR_RESET		= 0,
 	IPL_NORMAL_RESET	= 1,
@@ -46,9 +53,25 @@ enum {
 
 #define EVENTS_PENDING	1	/* in the parameter of a service signal */
 
+static const char *machine_name = "vmm";
+
+static void set_name(const char *value)
+{
+	const char *c;
+
+	for (c = value; *c > ' ' && *c <= '~'; c++)
+		;
+	if (!*value || *c || c - value > NAME_BYTES)
+		die(VM_USAGE, "--name: 1 to %d characters, not '%s'", NAME_BYTES, value);
+	machine_name = value;
+}
+
 const struct arch_option arch_options[] = {
+	{ "--name", "NAME", "what the guest is told that its machine is called (vmm)", set_name },
 	{ }
 };
+
+const char *const arch_console = "operator";
 
 static struct sclp sclp;
 static struct image_layout layout;
@@ -70,13 +93,19 @@ static void attention(void *ctx)
 	service_signal(ctx, EVENTS_PENDING);
 }
 
-/* Orders that are not among the frequent ones come to us, each of them, where KVM can do that. */
-static void take_signals(struct vmm *vm)
+/*
+ * What comes to us where KVM can do that: all orders of SIGNAL PROCESSOR that are not among the
+ * frequent ones, and STORE SYSTEM INFORMATION, in which the guest has a name.
+ */
+static void take_instructions(struct vmm *vm)
 {
-	const struct kvm_enable_cap cap = { .cap = KVM_CAP_S390_USER_SIGP };
+	const struct kvm_enable_cap sigp = { .cap = KVM_CAP_S390_USER_SIGP };
+	const struct kvm_enable_cap stsi = { .cap = KVM_CAP_S390_USER_STSI };
 
 	if (kvm_has(vm, KVM_CAP_S390_USER_SIGP))
-		vm_ioctl(vm, KVM_ENABLE_CAP, "KVM_ENABLE_CAP(KVM_CAP_S390_USER_SIGP)", &cap);
+		vm_ioctl(vm, KVM_ENABLE_CAP, "KVM_ENABLE_CAP(KVM_CAP_S390_USER_SIGP)", &sigp);
+	if (kvm_has(vm, KVM_CAP_S390_USER_STSI))
+		vm_ioctl(vm, KVM_ENABLE_CAP, "KVM_ENABLE_CAP(KVM_CAP_S390_USER_STSI)", &stsi);
 }
 
 static void add_devices(struct vmm *vm)
@@ -91,11 +120,17 @@ static void add_devices(struct vmm *vm)
 		virtio_ccw_add(vm, &transports[i], devs[i]);
 }
 
+bool arch_memory_shared(const struct vmm *vm)
+{
+	return !kvm_has(vm, KVM_CAP_S390_COW);
+}
+
 void arch_machine_init(struct vmm *vm)
 {
 	vm_add_memory(vm, 0, vm->opt.mem);
-	take_signals(vm);
+	take_instructions(vm);
 	sclp.mem = &vm->mem;
+	sclp.operator = vm->opt.arch_console;
 	sclp.cpus = vm->opt.cpus;
 	sclp.memory = vm->opt.mem;
 	sclp.send = console_write;
@@ -275,6 +310,23 @@ static unsigned int nothing_pending(struct vcpu *vcpu, const struct insn *insn)
 	return 0;
 }
 
+/* The page is a real one, by the register of the first operand. */
+static unsigned int subsystem_call(struct vcpu *vcpu, const struct insn *insn)
+{
+	const uint64_t page = insn->gpr[insn->ipb >> 20 & 15];
+
+	if (css_empty())
+		return not_operational(vcpu, insn);
+	if (page & 4095)
+		return PGM_SPECIFICATION;
+	if (!mem_at(&vcpu->vmm->mem, absolute(vcpu, page), 4096))
+		return PGM_ADDRESSING;
+	if (!chsc_serve(&vcpu->vmm->mem, absolute(vcpu, page)))
+		return PGM_OPERAND;
+	set_cc(vcpu, 0);
+	return 0;
+}
+
 /* By the bits of the first halfword that are the operation's code; with the names of the counts. */
 static const struct {
 	uint16_t	mask, code;
@@ -296,7 +348,7 @@ static const struct {
 	{ 0xffff, 0xb239, no_report,		"store-channel-report" },
 	{ 0xffff, 0xb23b, not_operational,	"reset-channel-path" },
 	{ 0xffff, 0xb23c, no_matter,		"set-channel-monitor" },
-	{ 0xffff, 0xb25f, not_operational,	"channel-subsystem-call" },
+	{ 0xffff, 0xb25f, subsystem_call,	"channel-subsystem-call" },
 	{ 0xffff, 0xb276, subchannel,		"cancel-subchannel" },
 };
 
@@ -351,6 +403,8 @@ const char *arch_exit_name(unsigned int reason)
 		return "s390-intercept";
 	case KVM_EXIT_S390_RESET:
 		return "s390-reset";
+	case KVM_EXIT_S390_STSI:
+		return "s390-store-system-information";
 	case KVM_EXIT_S390_TSCH:
 		return "s390-test-subchannel";
 	default:
@@ -384,6 +438,26 @@ static unsigned int test_subchannel(struct vcpu *vcpu, const struct insn *insn)
 	return code;
 }
 
+/* KVM has stored the block, where the instruction says; the name in it is ours. */
+static void name_machine(struct vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+	uint8_t name[NAME_BYTES];
+	struct kvm_s390_mem_op access = {
+		.gaddr	= run->s390_stsi.addr + STSI_NAME_AT,
+		.flags	= KVM_S390_MEMOP_F_INJECT_EXCEPTION,
+		.size	= sizeof(name),
+		.op	= KVM_S390_MEMOP_LOGICAL_WRITE,
+		.buf	= (uintptr_t)name,
+		.ar	= run->s390_stsi.ar,
+	};
+
+	if (run->s390_stsi.fc != STSI_MACHINES)
+		return;
+	ascii_to_ebcdic(name, sizeof(name), machine_name);
+	vcpu_ioctl(vcpu, KVM_S390_MEM_OP, "KVM_S390_MEM_OP", &access);
+}
+
 static void intercept(struct vcpu *vcpu)
 {
 	const struct kvm_run *run = vcpu->run;
@@ -415,6 +489,9 @@ bool arch_handle_exit(struct vcpu *vcpu)
 		return true;
 	case KVM_EXIT_S390_TSCH:
 		instruction(vcpu, INSN_TSCH, vcpu->run->s390_tsch.ipb, test_subchannel);
+		return true;
+	case KVM_EXIT_S390_STSI:
+		name_machine(vcpu);
 		return true;
 	case KVM_EXIT_S390_RESET:
 		vm_end(vcpu->vmm, VM_OK, "the guest asked for a reset");

@@ -62,6 +62,8 @@ static void set_real_mode(const char *value)
 	boot_by_real_mode = true;
 }
 
+const char *const arch_console;
+
 const struct arch_option arch_options[] = {
 	{ "--no-acpi", NULL, "MP table and command line in place of ACPI tables", set_no_acpi },
 	{ "--real-mode", NULL, "enter the kernel at its 16-bit entry", set_real_mode },
@@ -184,6 +186,11 @@ static void add_chips(struct vmm *vm)
 	vm_ioctl(vm, KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP", NULL);
 	vm_ioctl(vm, KVM_CREATE_PIT2, "KVM_CREATE_PIT2", &pit);
 	set_routing(vm);
+}
+
+bool arch_memory_shared(const struct vmm *vm)
+{
+	return false;
 }
 
 void arch_machine_init(struct vmm *vm)

@@ -13,6 +13,7 @@
 #define NPT_A		(1ull << 5)
 #define NPT_D		(1ull << 6)
 #define NPT_PS		(1ull << 7)
+#define NPT_NX		(1ull << 63)
 #define C_BIT		(1ull << 47)
 
 /* SDM vol 3, tables 29-1 to 29-7. */
@@ -22,8 +23,8 @@
 
 #define PFN		0x123456ull
 
-static const struct mmu_tdp_config npt = { .enabled = true, .max_level = 4 };
-static const struct mmu_tdp_config npt_sme = { .enabled = true, .sme_mask = C_BIT };
+static const struct mmu_tdp_config npt = { .enabled = true, .max_level = 4, .npt_nx = true };
+static const struct mmu_tdp_config npt_sme = { .enabled = true, .sme_mask = C_BIT, .npt_nx = true };
 static const struct mmu_tdp_config ept = { .enabled = true, .ept = true };
 static const struct mmu_tdp_config *const configs[] = { &npt, &npt_sme, &ept };
 
@@ -150,6 +151,44 @@ TEST(parts_make_the_whole)
 			expect(!spte_needs_flush(huge, spte_make_table(0x5000), level));
 		}
 	}
+}
+
+/* Of what is large alone the right to execute is withheld; what it is split into has it at 4K. */
+TEST(no_code_in_large_mappings)
+{
+	static const struct mmu_tdp_config without = { .enabled = true };
+	struct spte_want want = { .pfn = 0x40000000 >> 12, .no_exec = true };
+	uint64_t spte;
+	unsigned int i;
+
+	for_each_format() {
+		for (want.level = 1; want.level <= 3; want.level++)
+			expect_eq(spte_executable(spte_make(&want)), want.level == 1);
+		for (i = 0; i < SPTE_PER_TABLE; i++) {
+			uint64_t part = spte_make_part(spte_make(&want), 3, i);
+
+			expect(!spte_executable(part) && spte_present(part));
+			part = spte_make_part(part, 2, i);
+			expect(spte_executable(part));
+			expect_eq(spte_pfn(part), want.pfn + 513 * i);
+		}
+		expect(spte_executable(spte_make_table(0x5000)));
+		want.level = 2;
+		spte = spte_make(&want);
+		want.no_exec = false;
+		expect(spte_executable(spte_make(&want)));
+		expect(spte_needs_flush(spte_make(&want), spte, 2));
+		expect(!spte_needs_flush(spte, spte_make(&want), 2));
+		want.no_exec = true;
+	}
+	want.level = 2;
+	spte_setup(&ept);
+	expect_eq(spte_make(&want) & EPT_RWX, 1);
+	spte_setup(&npt);
+	expect(spte_make(&want) & NPT_NX);
+	/* A host without the bit would find it reserved. */
+	spte_setup(&without);
+	expect(!(spte_make(&want) & NPT_NX));
 }
 
 TEST(what_must_be_flushed)

@@ -20,12 +20,20 @@ static void fill_lowcore(struct s390_vm *vm)
 	}
 }
 
+struct kvm_run *s390_map_run(struct s390_vm *vm, int cpu)
+{
+	long size = must(ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+	struct kvm_run *run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
+
+	expect(run != MAP_FAILED);
+	return run;
+}
+
 struct s390_vm *s390_start(const char *code, const char *end)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size = MEM_SIZE };
 	struct s390_vm *vm = calloc(1, sizeof(*vm));
 	uint8_t *area;
-	long size;
 
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0)
@@ -39,9 +47,7 @@ struct s390_vm *s390_start(const char *code, const char *end)
 	slot.userspace_addr = (uintptr_t)vm->mem;
 	must(ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot));
 	vm->cpu = must(ioctl(vm->fd, KVM_CREATE_VCPU, 0));
-	size = must(ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
-	vm->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->cpu, 0);
-	expect(vm->run != MAP_FAILED);
+	vm->run = s390_map_run(vm, vm->cpu);
 	fill_lowcore(vm);
 	memcpy(vm->mem + CODE_AT, code, end - code);
 	vm->run->psw_mask = PSW_64;
@@ -67,6 +73,19 @@ void s390_expect_wait(struct s390_vm *vm, uint64_t address)
 	expect_eq(vm->run->psw_addr, address);
 }
 
+void s390_run_to_end(struct s390_vm *vm)
+{
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	expect_eq(vm->run->s390_sieic.ipa >> 8, 0x83);
+	expect_eq(vm->run->s390_sieic.ipb >> 16, 0x777);
+}
+
+void s390_expect_pgm(struct s390_vm *vm, unsigned int code)
+{
+	s390_expect_wait(vm, WAIT_OF(LC_PGM_NEW));
+	expect_eq(*(uint16_t *)(vm->mem + LC_PGM_CODE), code);
+}
+
 /*
  * KVM API 4.38: the state is in the struct, and the result 0. The kernel's own module gives the
  * state as the result and leaves the struct alone.
@@ -80,4 +99,59 @@ int s390_mp_state(struct s390_vm *vm)
 		return r;
 	expect_eq(r, 0);
 	return state.mp_state;
+}
+
+int s390_irq_local(struct s390_vm *vm, uint32_t type, uint32_t parm)
+{
+	struct kvm_s390_interrupt irq = { .type = type, .parm = parm };
+
+	return ioctl(vm->cpu, KVM_S390_INTERRUPT, &irq);
+}
+
+int s390_irq_floating(struct s390_vm *vm, uint32_t type, uint32_t parm, uint64_t parm64)
+{
+	struct kvm_s390_interrupt irq = { .type = type, .parm = parm, .parm64 = parm64 };
+
+	return ioctl(vm->fd, KVM_S390_INTERRUPT, &irq);
+}
+
+int s390_flic(struct s390_vm *vm)
+{
+	struct kvm_create_device args = { .type = KVM_DEV_TYPE_FLIC };
+
+	must(ioctl(vm->fd, KVM_CREATE_DEVICE, &args));
+	return args.fd;
+}
+
+int s390_attr(int fd, unsigned long request, uint32_t group, uint64_t attr, void *addr)
+{
+	struct kvm_device_attr args = { .group = group, .attr = attr, .addr = (uintptr_t)addr };
+
+	return ioctl(fd, request, &args);
+}
+
+/* Which the header says, too. */
+#define NAME_SIZE	48
+
+int64_t s390_stat(int fd, const char *name)
+{
+	struct kvm_stats_header header;
+	struct {
+		struct kvm_stats_desc desc;
+		char name[NAME_SIZE];
+	} d;
+	uint64_t v;
+	unsigned int i;
+
+	expect_eq(must(pread(fd, &header, sizeof(header), 0)), sizeof(header));
+	expect_eq(header.name_size, NAME_SIZE);
+	for (i = 0; i < header.num_desc; i++) {
+		must(pread(fd, &d, sizeof(d.desc) + sizeof(d.name),
+			   header.desc_offset + i * (sizeof(d.desc) + sizeof(d.name))));
+		if (strcmp(d.name, name))
+			continue;
+		must(pread(fd, &v, sizeof(v), header.data_offset + d.desc.offset));
+		return v;
+	}
+	return -1;
 }

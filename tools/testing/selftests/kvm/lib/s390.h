@@ -24,6 +24,8 @@
 #define PSW_64		0x0000000180000000UL
 #define PSW_WAIT	0x0002000000000000UL
 #define PSW_EXTERNAL	0x0100000000000000UL
+#define PSW_IO		0x0200000000000000UL
+#define PSW_MCHECK	0x0004000000000000UL
 
 /* The lowcore (Principles of Operation, "Assigned Storage Locations"). */
 enum {
@@ -35,6 +37,8 @@ enum {
 	LC_EXT_OLD		= 0x130,
 	LC_SVC_OLD		= 0x140,
 	LC_PGM_OLD		= 0x150,
+	LC_MCHK_OLD		= 0x160,
+	LC_IO_OLD		= 0x170,
 	LC_RESTART_NEW		= 0x1a0,
 	LC_EXT_NEW		= 0x1b0,
 	LC_SVC_NEW		= 0x1c0,
@@ -69,6 +73,9 @@ struct s390_vm {
 struct s390_vm *s390_start(const char *code, const char *end);
 #define s390_vm_of(name)	s390_start(name, name##_end)
 
+/* kvm_run of a CPU of the VM. */
+struct kvm_run *s390_map_run(struct s390_vm *vm, int cpu);
+
 /* One KVM_RUN that must succeed; the exit reason. */
 int s390_run(struct s390_vm *vm);
 
@@ -78,7 +85,42 @@ void s390_expect_icpt(struct s390_vm *vm, unsigned int code);
 /* The same, in the disabled wait of a class, or at an address. */
 void s390_expect_wait(struct s390_vm *vm, uint64_t address);
 
+/* The end of a guest that has got to its end: an exit whose function code is the mark. */
+#define S390_END	"diag %r0,%r0,0x777"
+
+void s390_run_to_end(struct s390_vm *vm);
+
+/* One KVM_RUN that must end in the disabled wait of program interruptions, with this code. */
+void s390_expect_pgm(struct s390_vm *vm, unsigned int code);
+
 int s390_mp_state(struct s390_vm *vm);
+
+/* A statistic of a file of KVM_GET_STATS_FD, by its name; -1: there is none. */
+int64_t s390_stat(int fd, const char *name);
+
+/* KVM_S390_INTERRUPT of the CPU, and of the VM; 0 or -1. */
+int s390_irq_local(struct s390_vm *vm, uint32_t type, uint32_t parm);
+int s390_irq_floating(struct s390_vm *vm, uint32_t type, uint32_t parm, uint64_t parm64);
+
+/* The VM's floating interrupt controller; an attribute of it, or of any device. */
+int s390_flic(struct s390_vm *vm);
+int s390_attr(int fd, unsigned long request, uint32_t group, uint64_t attr, void *addr);
+
+static inline uint64_t s390_gpr(struct s390_vm *vm, int i)
+{
+	return vm->run->s.regs.gprs[i];
+}
+
+/* The condition code, as IPM has put it into a register, and of the PSW. */
+static inline int s390_ipm(struct s390_vm *vm, int i)
+{
+	return (s390_gpr(vm, i) >> 28) & 3;
+}
+
+static inline int s390_cc(struct s390_vm *vm)
+{
+	return (vm->run->psw_mask >> 44) & 3;
+}
 
 static inline uint64_t *s390_word(struct s390_vm *vm, uint64_t at)
 {

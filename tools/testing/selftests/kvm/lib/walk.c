@@ -2,45 +2,9 @@
 /*
  * Walking through failures; see walk.h.
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
-
 #include "walk.h"
 
 #define MOST	3000		/* no call asks that often */
-
-static int nth_file = -1;
-
-void fail_nth_open(void)
-{
-	nth_file = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	if (nth_file < 0)
-		skip("the kernel has no fault injection");
-}
-
-void fail_nth_arm(unsigned int n)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", n);
-
-	/* The file's own copying may be what fails. */
-	while (pwrite(nth_file, text, len, 0) != len)
-		;
-}
-
-int fail_nth_disarm(void)
-{
-	char text[16] = "";
-	ssize_t len = pread(nth_file, text, sizeof(text) - 1, 0);
-
-	fail_nth_arm(0);
-	return len > 0 && atoi(text) == 0;
-}
-
-int is_made_failure(int err)
-{
-	return err == ENOMEM || err == EFAULT;
-}
 
 static void nothing(void)
 {

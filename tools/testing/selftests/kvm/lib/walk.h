@@ -7,12 +7,11 @@
  * met a failure either gets over it or says so, by -ENOMEM for memory and -EFAULT for a copy, and
  * then has changed nothing; and the same call again, undisturbed, succeeds. That nothing is lost is
  * for the machine to find.
- *
- * Only the debug machine's kernel has the file.
  */
 #ifndef SELFTEST_WALK_H
 #define SELFTEST_WALK_H
 
+#include "fail_nth.h"
 #include "vm.h"
 
 #define WALK_SECONDS	600
@@ -51,13 +50,5 @@ void walk(const struct walk *w);
 		walk(&(struct walk) { .call = call_##name, __VA_ARGS__ });	\
 	}									\
 	static long call_##name(struct scene *s __attribute__((unused)))
-
-/* For calls that are no plain ioctls: see that failures are ordered, and stop ordering them. */
-void fail_nth_open(void);
-void fail_nth_arm(unsigned int n);
-/* 1 when the failure has come about. */
-int fail_nth_disarm(void);
-/* May a call end with this errno for want of memory, or because a copy failed? */
-int is_made_failure(int err);
 
 #endif

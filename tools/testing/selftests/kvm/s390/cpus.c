@@ -6,8 +6,6 @@
 
 #include "s390.h"
 
-#define END	"diag %r0,%r0,0x777"
-
 struct cpu {
 	int fd;
 	struct kvm_run *run;
@@ -16,11 +14,8 @@ struct cpu {
 
 static void add_cpu(struct s390_vm *vm, struct cpu *cpu, int id, uint64_t at)
 {
-	long size = must(ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
-
 	cpu->fd = must(ioctl(vm->fd, KVM_CREATE_VCPU, id));
-	cpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
-	expect(cpu->run != MAP_FAILED);
+	cpu->run = s390_map_run(vm, cpu->fd);
 	cpu->run->psw_mask = PSW_64;
 	cpu->run->psw_addr = at;
 }
@@ -38,17 +33,11 @@ static uint64_t gpr(struct s390_vm *vm, int i)
 	return vm->run->s.regs.gprs[i];
 }
 
-static void run_to_end(struct s390_vm *vm)
-{
-	s390_expect_icpt(vm, ICPT_INSTRUCTION);
-	expect_eq(vm->run->s390_sieic.ipb >> 16, 0x777);
-}
-
 /* Sense (1) CPUs 0, 1 and 5: R2, R4 and R6 get the conditions, R3 and so on the status. */
 INSNS(sense,
 	"lghi %r2,0; lghi %r3,0; lghi %r8,0; sigp %r2,%r8,1; ipm %r9\n"
 	"lghi %r4,0; lghi %r8,1; sigp %r4,%r8,1; ipm %r10; lghi %r8,5; sigp %r6,%r8,1\n"
-	"ipm %r11\n" END);
+	"ipm %r11\n" S390_END);
 
 TEST(sense)
 {
@@ -56,7 +45,7 @@ TEST(sense)
 	struct cpu other;
 
 	add_cpu(vm, &other, 1, CODE_AT);
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
 	expect_eq((gpr(vm, 10) >> 28) & 3, 1);
 	expect_eq(gpr(vm, 4), 0x40);
@@ -64,7 +53,7 @@ TEST(sense)
 }
 
 /* An external call (2) stays pending while the other is disabled; a second is refused. */
-INSNS(call, "lghi %r8,1; sigp %r2,%r8,2; ipm %r9; lghi %r4,0; sigp %r4,%r8,2; ipm %r10\n" END);
+INSNS(call, "lghi %r8,1; sigp %r2,%r8,2; ipm %r9; lghi %r4,0; sigp %r4,%r8,2; ipm %r10\n" S390_END);
 
 TEST(external_call_pending)
 {
@@ -72,7 +61,7 @@ TEST(external_call_pending)
 	struct cpu other;
 
 	add_cpu(vm, &other, 1, CODE_AT);
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
 	expect_eq((gpr(vm, 10) >> 28) & 3, 1);
 	expect_eq(gpr(vm, 4), 0x80);
@@ -83,8 +72,8 @@ INSNS(prefix,
 	"lghi %r8,1; llilh %r3,0x10; sigp %r2,%r8,13; ipm %r9; lghi %r2,0; llilh %r3,0x4000\n"
 	"sigp %r2,%r8,13\n"
 	"ipm %r10; lgr %r4,%r2; lghi %r2,0; lghi %r8,0; llilh %r3,0x10; sigp %r2,%r8,13\n"
-	"ipm %r11\n" END);
-INSNS(store_low, "lghi %r1,5; stg %r1,0x300(%r0); " END);
+	"ipm %r11\n" S390_END);
+INSNS(store_low, "lghi %r1,5; stg %r1,0x300(%r0); " S390_END);
 
 TEST(set_prefix)
 {
@@ -93,7 +82,7 @@ TEST(set_prefix)
 
 	add_cpu(vm, &other, 1, DATA_AT);
 	memcpy(vm->mem + DATA_AT, store_low, store_low_end - store_low);
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
 	expect_eq((gpr(vm, 10) >> 28) & 3, 1);
 	expect_eq(gpr(vm, 4), 0x100);
@@ -105,7 +94,7 @@ TEST(set_prefix)
 }
 
 /* Orders that the VMM does: start (4). */
-INSNS(start, "lghi %r8,1; sigp %r2,%r8,4; " END);
+INSNS(start, "lghi %r8,1; sigp %r2,%r8,4; " S390_END);
 
 TEST(start_is_user_spaces)
 {
@@ -146,11 +135,11 @@ TEST(stop_self)
 INSNS(even,
 	"llilh %r4,2; lghi %r5,0\n"
 	"1: lg %r1,0(%r4); cgr %r1,%r5; jne 1b; aghi %r5,2; aghi %r1,1; stg %r1,0(%r4)\n"
-	"cgr %r5,%r6; jl 1b\n" END);
+	"cgr %r5,%r6; jl 1b\n" S390_END);
 INSNS(odd,
 	"llilh %r4,2; lghi %r5,1\n"
 	"1: lg %r1,0(%r4); cgr %r1,%r5; jne 1b; aghi %r5,2; aghi %r1,1; stg %r1,0(%r4)\n"
-	"cgr %r5,%r6; jl 1b\n" END);
+	"cgr %r5,%r6; jl 1b\n" S390_END);
 
 TEST_LIMIT(two_at_once, 120)
 {
@@ -163,7 +152,7 @@ TEST_LIMIT(two_at_once, 120)
 	vm->run->s.regs.gprs[6] = turns;
 	other.run->s.regs.gprs[6] = turns;
 	expect_eq(pthread_create(&other.thread, NULL, run_cpu, &other), 0);
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	pthread_join(other.thread, NULL);
 	expect_eq(*s390_word(vm, DATA_AT), turns);
 }
@@ -175,12 +164,12 @@ TEST_LIMIT(two_at_once, 120)
 INSNS(pinger,
 	"larl %r1,9f; lctlg %c0,%c0,0(%r1); lghi %r5,200; lghi %r8,1\n"
 	"1: sigp %r2,%r8,3; jnz 1b; lpswe 8(%r1)\n"
-	".org pinger+0x20; 2: brctg %r5,1b; " END "\n"
+	".org pinger+0x20; 2: brctg %r5,1b; " S390_END "\n"
 	".balign 8; 9: .quad 0x4000; .quad 0x0102000180000000,0");
 INSNS(ponger,
 	"larl %r1,9f; lctlg %c0,%c0,0(%r1); lghi %r8,0; lghi %r5,200; j 3f\n"
 	".org ponger+0x20; 2: sigp %r2,%r8,3; jnz 2b; aghi %r5,-1; jz 4f; 3: lpswe 8(%r1)\n"
-	"4: " END "\n"
+	"4: " S390_END "\n"
 	".balign 8; 9: .quad 0x4000; .quad 0x0102000180000000,0");
 
 TEST_LIMIT(emergency_ping_pong, 120)
@@ -197,7 +186,7 @@ TEST_LIMIT(emergency_ping_pong, 120)
 	*s390_word(vm, 0x100000 + LC_EXT_NEW) = PSW_64;
 	*s390_word(vm, 0x100000 + LC_EXT_NEW + 8) = 0x30000 + 0x20;
 	expect_eq(pthread_create(&other.thread, NULL, run_cpu, &other), 0);
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	pthread_join(other.thread, NULL);
 	expect_eq(other.run->exit_reason, KVM_EXIT_S390_SIEIC);
 	expect_eq(other.run->s390_sieic.ipb >> 16, 0x777);

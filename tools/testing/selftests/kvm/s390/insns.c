@@ -7,15 +7,6 @@
 
 #include "s390.h"
 
-/* The end of a guest that has got to its end: an exit whose function code is the mark. */
-#define END	"diag %r0,%r0,0x777"
-
-static void run_to_end(struct s390_vm *vm)
-{
-	s390_expect_icpt(vm, ICPT_INSTRUCTION);
-	expect_eq(vm->run->s390_sieic.ipb >> 16, 0x777);
-}
-
 static uint64_t gpr(struct s390_vm *vm, int i)
 {
 	struct kvm_regs regs;
@@ -32,14 +23,14 @@ static int cc(struct s390_vm *vm)
 
 INSNS(prefix,
 	"llilh %r4,2; stpx 0(%r4); llilh %r1,0x10; st %r1,8(%r4); spx 8(%r4); stpx 16(%r4)\n"
-	"lghi %r2,0x123; stg %r2,0x300(%r0); stap 20(%r4)\n" END);
+	"lghi %r2,0x123; stg %r2,0x300(%r0); stap 20(%r4)\n" S390_END);
 
 /* What the guest stores at 0x300 goes to the prefix area. */
 TEST(set_and_store_prefix)
 {
 	struct s390_vm *vm = s390_vm_of(prefix);
 
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq(*(uint32_t *)(vm->mem + DATA_AT), 0);
 	expect_eq(*(uint32_t *)(vm->mem + DATA_AT + 16), 0x100000);
 	expect_eq(*s390_word(vm, 0x300), 0);
@@ -82,7 +73,8 @@ TEST(problem_state)
 	expect_eq(*(uint16_t *)(vm->mem + LC_PGM_CODE), 2);
 }
 
-INSNS(identify, "llilh %r4,2; stidp 0(%r4); stfl 0; lghi %r0,3; .insn s,0xb2b00000,16(%r4)\n" END);
+INSNS(identify,
+	"llilh %r4,2; stidp 0(%r4); stfl 0; lghi %r0,3; .insn s,0xb2b00000,16(%r4)\n" S390_END);
 
 /* STFL's word at real 200 is the beginning of STFLE's list, and that of the VM's attribute. */
 TEST(facilities)
@@ -95,7 +87,7 @@ TEST(facilities)
 	};
 	struct s390_vm *vm = s390_vm_of(identify);
 
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	must(ioctl(vm->fd, KVM_GET_DEVICE_ATTR, &attr));
 	expect_eq(*(uint32_t *)(vm->mem + 200), cpu.fac_list[0] >> 32);
 	expect(cpu.fac_list[0] & (1UL << 61));		/* z/Architecture is installed */
@@ -104,37 +96,37 @@ TEST(facilities)
 		expect_eq(*s390_word(vm, DATA_AT + 16), cpu.fac_list[0]);
 }
 
-INSNS(stsi_level, "lghi %r0,0; lghi %r1,0; .insn s,0xb27d0000,0(%r0)\n" END);
+INSNS(stsi_level, "lghi %r0,0; lghi %r1,0; .insn s,0xb27d0000,0(%r0)\n" S390_END);
 
 TEST(stsi_current_level)
 {
 	struct s390_vm *vm = s390_vm_of(stsi_level);
 
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq(gpr(vm, 0) >> 28, 3);
 	expect_eq(cc(vm), 0);
 }
 
 INSNS(stsi_vms,
-	"llilh %r4,2; llilh %r0,0x3000; oill %r0,2; lghi %r1,2; .insn s,0xb27d0000,0(%r4)\n" END);
+	"llilh %r4,2; llilh %r0,0x3000; oill %r0,2; lghi %r1,2; .insn s,0xb27d0000,0(%r4)\n" S390_END);
 
 TEST(stsi_virtual_machines)
 {
 	struct s390_vm *vm = s390_vm_of(stsi_vms);
 
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq(cc(vm), 0);
 	expect_eq(vm->mem[DATA_AT + 31] & 0xf, 1);	/* one level: this VM */
 }
 
 INSNS(stsi_none,
-	"llilh %r4,2; llilh %r0,0x3000; oill %r0,7; lghi %r1,2; .insn s,0xb27d0000,0(%r4)\n" END);
+	"llilh %r4,2; llilh %r0,0x3000; oill %r0,7; lghi %r1,2; .insn s,0xb27d0000,0(%r4)\n" S390_END);
 
 TEST(stsi_unknown_selector)
 {
 	struct s390_vm *vm = s390_vm_of(stsi_none);
 
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq(cc(vm), 3);
 }
 
@@ -165,7 +157,7 @@ TEST(test_protection)
 
 INSNS(keys,
 	"llilh %r4,2; lghi %r1,0x34; sske %r1,%r4; lghi %r2,-1; iske %r2,%r4; rrbe %r0,%r4\n"
-	"ipm %r5; iske %r3,%r4\n" END);
+	"ipm %r5; iske %r3,%r4\n" S390_END);
 
 /* The kernel's own module has the machine set keys, and this emulator does not get through it. */
 static struct s390_vm *vm_with_keys(void)
@@ -179,7 +171,7 @@ TEST(storage_keys)
 {
 	struct s390_vm *vm = vm_with_keys();
 
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq(gpr(vm, 2), ~0xffUL | 0x34);
 	expect_eq((gpr(vm, 5) >> 28) & 3, 2);		/* it was referenced, and not changed */
 	expect_eq(gpr(vm, 3) & 0xff, 0x30);
@@ -195,7 +187,7 @@ TEST(keys_by_ioctl)
 	};
 
 	expect_eq(ioctl(vm->fd, KVM_S390_GET_SKEYS, &args), KVM_S390_GET_SKEYS_NONE);
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq(ioctl(vm->fd, KVM_S390_GET_SKEYS, &args), 0);
 	expect_eq(keys[0], 0x30);
 	keys[0] = 0xa0;
@@ -229,19 +221,19 @@ TEST(diagnose_308_resets)
 
 INSNS(release,
 	"llilh %r4,2; lghi %r1,77; stg %r1,0(%r4); lgr %r2,%r4; diag %r4,%r2,0x10\n"
-	"lg %r3,0(%r4); diag %r0,%r0,0x44\n" END);
+	"lg %r3,0(%r4); diag %r0,%r0,0x44\n" S390_END);
 
 /* A page that is given back is a page of zeros. */
 TEST(diagnose_10_releases)
 {
 	struct s390_vm *vm = s390_vm_of(release);
 
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq(gpr(vm, 3), 77);	/* the memory is shared: what is behind it stays */
 }
 
 INSNS(setclock,
-	"llilh %r4,2; sck 0(%r4); ipm %r5; stck 8(%r4)\n" END);
+	"llilh %r4,2; sck 0(%r4); ipm %r5; stck 8(%r4)\n" S390_END);
 
 TEST(set_clock)
 {
@@ -249,7 +241,7 @@ TEST(set_clock)
 	uint64_t tod = 0x123456789abcdef0;
 
 	*s390_word(vm, DATA_AT) = tod;
-	run_to_end(vm);
+	s390_run_to_end(vm);
 	expect_eq((gpr(vm, 5) >> 28) & 3, 0);
 	expect_ge(*s390_word(vm, DATA_AT + 8), tod);
 	expect_le(*s390_word(vm, DATA_AT + 8), tod + (20UL << 32));	/* some 20 s */

@@ -7,22 +7,6 @@
 
 #include "s390.h"
 
-#define END	"diag %r0,%r0,0x777"
-
-static int local(struct s390_vm *vm, uint32_t type, uint32_t parm)
-{
-	struct kvm_s390_interrupt irq = { .type = type, .parm = parm };
-
-	return ioctl(vm->cpu, KVM_S390_INTERRUPT, &irq);
-}
-
-static int floating(struct s390_vm *vm, uint32_t type, uint32_t parm, uint64_t parm64)
-{
-	struct kvm_s390_interrupt irq = { .type = type, .parm = parm, .parm64 = parm64 };
-
-	return ioctl(vm->fd, KVM_S390_INTERRUPT, &irq);
-}
-
 static uint16_t ext_code(struct s390_vm *vm)
 {
 	return *(uint16_t *)(vm->mem + LC_EXT_CODE);
@@ -37,9 +21,9 @@ TEST(emergency_before_call_before_service)
 {
 	struct s390_vm *vm = s390_vm_of(enabled);
 
-	must(floating(vm, KVM_S390_INT_SERVICE, 0x1000, 0));
-	must(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
-	must(local(vm, KVM_S390_INT_EMERGENCY, 0));
+	must(s390_irq_floating(vm, KVM_S390_INT_SERVICE, 0x1000, 0));
+	must(s390_irq_local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
+	must(s390_irq_local(vm, KVM_S390_INT_EMERGENCY, 0));
 	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
 	expect_eq(ext_code(vm), 0x1201);
 	vm->run->psw_mask = PSW_64 | PSW_WAIT | PSW_EXTERNAL;
@@ -53,14 +37,14 @@ TEST(emergency_before_call_before_service)
 
 /* Disabled at first; the guest opens its masks one after the other. */
 INSNS(windows,
-	"larl %r1,1f; stosm 32(%r1),1; lctlg %c0,%c0,0(%r1); " END "\n"
+	"larl %r1,1f; stosm 32(%r1),1; lctlg %c0,%c0,0(%r1); " S390_END "\n"
 	".balign 8; 1: .quad 0x200; .quad 0,0,0,0");
 
 TEST(windows_of_psw_and_control_register)
 {
 	struct s390_vm *vm = s390_vm_of(windows);
 
-	must(floating(vm, KVM_S390_INT_SERVICE, 0x1000, 0));
+	must(s390_irq_floating(vm, KVM_S390_INT_SERVICE, 0x1000, 0));
 	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
 	expect_eq(ext_code(vm), 0x2401);
 	/* behind the load of the register: 6 bytes of larl, 4 of stosm, 6 of lctlg */
@@ -71,8 +55,8 @@ TEST(io_interrupt)
 {
 	struct s390_vm *vm = s390_vm_of(enabled);
 
-	must(floating(vm, KVM_S390_INT_IO(0, 0, 0, 5), 0x00010005, 0x1234567830000000));
-	must(floating(vm, KVM_S390_INT_IO(0, 0, 0, 6), 0x00010006, 0x1111111108000000));
+	must(s390_irq_floating(vm, KVM_S390_INT_IO(0, 0, 0, 5), 0x00010005, 0x1234567830000000));
+	must(s390_irq_floating(vm, KVM_S390_INT_IO(0, 0, 0, 6), 0x00010006, 0x1111111108000000));
 	s390_expect_wait(vm, WAIT_OF(LC_IO_NEW));
 	expect_eq(*(uint32_t *)(vm->mem + 0xb8), 0x00010006);	/* subclass 1 before 6 */
 	expect_eq(*(uint32_t *)(vm->mem + 0xbc), 0x11111111);
@@ -82,13 +66,13 @@ TEST(io_interrupt)
 	expect_eq(*(uint32_t *)(vm->mem + 0xb8), 0x00010005);
 }
 
-INSNS(plain, "lghi %r1,1; " END);
+INSNS(plain, "lghi %r1,1; " S390_END);
 
 TEST(program_interrupt)
 {
 	struct s390_vm *vm = s390_vm_of(plain);
 
-	must(local(vm, KVM_S390_PROGRAM_INT, 0x13));
+	must(s390_irq_local(vm, KVM_S390_PROGRAM_INT, 0x13));
 	s390_expect_wait(vm, WAIT_OF(LC_PGM_NEW));
 	expect_eq(*(uint16_t *)(vm->mem + LC_PGM_CODE), 0x13);
 	expect_eq(*s390_word(vm, LC_PGM_OLD + 8), CODE_AT);
@@ -98,7 +82,7 @@ TEST(restart_interrupt)
 {
 	struct s390_vm *vm = s390_vm_of(plain);
 
-	must(local(vm, KVM_S390_RESTART, 0));
+	must(s390_irq_local(vm, KVM_S390_RESTART, 0));
 	s390_expect_wait(vm, WAIT_OF(LC_RESTART_NEW));
 	expect_eq(*s390_word(vm, LC_RESTART_OLD + 8), CODE_AT);
 }
@@ -108,7 +92,7 @@ INSNS(forever, "1: j 1b");
 static void *stop_soon(void *vm)
 {
 	usleep(200000);
-	must(local(vm, KVM_S390_SIGP_STOP, 0));
+	must(s390_irq_local(vm, KVM_S390_SIGP_STOP, 0));
 	return NULL;
 }
 
@@ -128,7 +112,7 @@ TEST(stop_while_running)
 static void *call_soon(void *vm)
 {
 	usleep(200000);
-	must(local(vm, KVM_S390_INT_EMERGENCY, 0));
+	must(s390_irq_local(vm, KVM_S390_INT_EMERGENCY, 0));
 	return NULL;
 }
 
@@ -163,17 +147,17 @@ TEST(wrong_ones)
 	struct s390_vm *vm = s390_vm_of(plain);
 	struct kvm_s390_irq irq = { .type = KVM_S390_SIGP_STOP, .u.stop.flags = 2 };
 
-	expect_errno(local(vm, KVM_S390_INT_SERVICE, 0), EINVAL);
-	expect_errno(local(vm, 0xfffefffe, 0), EINVAL);
-	expect_errno(floating(vm, KVM_S390_RESTART, 0, 0), EINVAL);
+	expect_errno(s390_irq_local(vm, KVM_S390_INT_SERVICE, 0), EINVAL);
+	expect_errno(s390_irq_local(vm, 0xfffefffe, 0), EINVAL);
+	expect_errno(s390_irq_floating(vm, KVM_S390_RESTART, 0, 0), EINVAL);
 	expect_errno(ioctl(vm->cpu, KVM_S390_IRQ, &irq), EINVAL);
-	expect_errno(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0x10000), EINVAL);
-	expect_errno(local(vm, KVM_S390_INT_EXTERNAL_CALL, 7), EINVAL);
-	expect_errno(local(vm, KVM_S390_INT_EMERGENCY, 7), EINVAL);
-	must(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
-	expect_errno(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0), EBUSY);
+	expect_errno(s390_irq_local(vm, KVM_S390_INT_EXTERNAL_CALL, 0x10000), EINVAL);
+	expect_errno(s390_irq_local(vm, KVM_S390_INT_EXTERNAL_CALL, 7), EINVAL);
+	expect_errno(s390_irq_local(vm, KVM_S390_INT_EMERGENCY, 7), EINVAL);
+	must(s390_irq_local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
+	expect_errno(s390_irq_local(vm, KVM_S390_INT_EXTERNAL_CALL, 0), EBUSY);
 	s390_expect_icpt(vm, ICPT_INSTRUCTION);		/* none of it has happened */
-	expect_errno(local(vm, KVM_S390_SIGP_SET_PREFIX, 0x4000), EBUSY);
+	expect_errno(s390_irq_local(vm, KVM_S390_SIGP_SET_PREFIX, 0x4000), EBUSY);
 }
 
 /*
@@ -194,9 +178,9 @@ TEST(irq_state_roundtrip)
 	long size;
 
 	expect_eq(irq_state(vm, KVM_S390_GET_IRQ_STATE, irqs, sizeof(irqs)), 0);
-	must(local(vm, KVM_S390_INT_EMERGENCY, 0));
-	must(local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
-	must(local(vm, KVM_S390_PROGRAM_INT, 0x13));
+	must(s390_irq_local(vm, KVM_S390_INT_EMERGENCY, 0));
+	must(s390_irq_local(vm, KVM_S390_INT_EXTERNAL_CALL, 0));
+	must(s390_irq_local(vm, KVM_S390_PROGRAM_INT, 0x13));
 	size = irq_state(vm, KVM_S390_GET_IRQ_STATE, irqs, sizeof(irqs));
 	expect_eq(size, 3 * sizeof(irqs[0]));
 	expect_errno(irq_state(vm, KVM_S390_GET_IRQ_STATE, irqs, sizeof(irqs[0])), ENOBUFS);
@@ -214,67 +198,52 @@ TEST(irq_state_roundtrip)
 	expect_eq(irq_state(to, KVM_S390_GET_IRQ_STATE, irqs, sizeof(irqs)), 2 * sizeof(irqs[0]));
 }
 
-static int make_flic(struct s390_vm *vm)
-{
-	struct kvm_create_device args = { .type = KVM_DEV_TYPE_FLIC };
-
-	must(ioctl(vm->fd, KVM_CREATE_DEVICE, &args));
-	return args.fd;
-}
-
-static int flic_attr(int flic, unsigned long request, uint32_t group, uint64_t attr, void *addr)
-{
-	struct kvm_device_attr args = { .group = group, .attr = attr, .addr = (uintptr_t)addr };
-
-	return ioctl(flic, request, &args);
-}
-
 TEST(flic_lists_and_clears)
 {
 	struct s390_vm *vm = s390_vm_of(plain);
 	struct kvm_s390_irq irqs[4], service = {
 		.type = KVM_S390_INT_SERVICE, .u.ext.ext_params = 0x2000,
 	};
-	int flic = make_flic(vm);
+	int flic = s390_flic(vm);
 	uint32_t schid = 0x00010005;
 
-	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, sizeof(service), &service));
-	must(floating(vm, KVM_S390_INT_IO(0, 0, 0, 5), schid, 0x1234567830000000));
-	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
+	must(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, sizeof(service), &service));
+	must(s390_irq_floating(vm, KVM_S390_INT_IO(0, 0, 0, 5), schid, 0x1234567830000000));
+	expect_eq(s390_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
 			    irqs), 2);
-	expect_errno(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS,
+	expect_errno(s390_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS,
 			       sizeof(irqs[0]), irqs), ENOMEM);
-	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid),
+	must(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid),
 		       &schid));
-	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
+	expect_eq(s390_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
 			    irqs), 1);
 	expect_eq(irqs[0].type, KVM_S390_INT_SERVICE);
 	expect_eq(irqs[0].u.ext.ext_params, 0x2000);
-	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IRQS, 0, NULL));
-	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
+	must(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IRQS, 0, NULL));
+	expect_eq(s390_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, sizeof(irqs),
 			    irqs), 0);
 	schid = 0;
-	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid),
+	expect_errno(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_CLEAR_IO_IRQ, sizeof(schid),
 			       &schid), EINVAL);
-	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, 5, &service),
+	expect_errno(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ENQUEUE, 5, &service),
 		     EINVAL);
-	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, 99, 0, NULL), EINVAL);
-	expect_errno(flic_attr(flic, KVM_HAS_DEVICE_ATTR, 99, 0, NULL), ENXIO);
+	expect_errno(s390_attr(flic, KVM_SET_DEVICE_ATTR, 99, 0, NULL), EINVAL);
+	expect_errno(s390_attr(flic, KVM_HAS_DEVICE_ATTR, 99, 0, NULL), ENXIO);
 }
 
 TEST(flic_adapter)
 {
 	struct s390_vm *vm = s390_vm_of(enabled);
 	struct kvm_s390_io_adapter adapter = { .id = 3, .isc = 2, .maskable = 1 };
-	int flic = make_flic(vm);
+	int flic = s390_flic(vm);
 
-	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_AIRQ_INJECT, 3, NULL),
+	expect_errno(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_AIRQ_INJECT, 3, NULL),
 		     EINVAL);
-	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER, sizeof(adapter),
+	must(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER, sizeof(adapter),
 		       &adapter));
-	expect_errno(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER,
+	expect_errno(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER,
 			       sizeof(adapter), &adapter), EINVAL);
-	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_AIRQ_INJECT, 3, NULL));
+	must(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_AIRQ_INJECT, 3, NULL));
 	s390_expect_wait(vm, WAIT_OF(LC_IO_NEW));
 	expect_eq(*(uint32_t *)(vm->mem + 0xc0), 0x90000000);
 }
@@ -284,7 +253,7 @@ TEST(one_flic)
 	struct kvm_create_device args = { .type = KVM_DEV_TYPE_FLIC };
 	struct s390_vm *vm = s390_vm_of(plain);
 
-	make_flic(vm);
+	s390_flic(vm);
 	expect_errno(ioctl(vm->fd, KVM_CREATE_DEVICE, &args), EINVAL);
 }
 
@@ -313,14 +282,14 @@ TEST(irqfd_by_adapter)
 	};
 	struct kvm_irqfd irqfd = { .gsi = 7 };
 	struct s390_vm *vm = s390_vm_of(enabled);
-	int flic = make_flic(vm), fd = must(eventfd(0, 0));
+	int flic = s390_flic(vm), fd = must(eventfd(0, 0));
 	uint64_t one = 1;
 
 	irqfd.fd = fd;
 	expect_errno(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), EINVAL);
 	must(ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
 	must(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
-	must(flic_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER, sizeof(adapter),
+	must(s390_attr(flic, KVM_SET_DEVICE_ATTR, KVM_DEV_FLIC_ADAPTER_REGISTER, sizeof(adapter),
 		       &adapter));
 	must(ioctl(vm->fd, KVM_SET_GSI_ROUTING, &routing));
 	must(ioctl(vm->fd, KVM_IRQFD, &irqfd));
@@ -335,5 +304,5 @@ TEST(irqfd_by_adapter)
 	expect_eq(write(fd, &one, sizeof(one)), sizeof(one));
 	usleep(200000);
 	expect_eq(*s390_word(vm, DATA_AT + 8), 1UL << 62);
-	expect_eq(flic_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, 72, &routing), 0);
+	expect_eq(s390_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, 72, &routing), 0);
 }

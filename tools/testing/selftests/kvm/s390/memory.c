@@ -2,9 +2,9 @@
 /*
  * Slots, faults, the dirty log, and the VMM's accesses by guest address.
  */
+#define _GNU_SOURCE
 #include "s390.h"
 
-#define END	"diag %r0,%r0,0x777"
 #define SLOT_AT	0x2000000UL
 #define MB	0x100000UL
 
@@ -28,7 +28,7 @@ static int set_slot(struct s390_vm *vm, uint32_t slot, uint32_t flags, uint64_t 
 	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-INSNS(peek, "llilh %r4,0x200; lg %r2,0(%r4); lghi %r3,5; stg %r3,8(%r4); " END);
+INSNS(peek, "llilh %r4,0x200; lg %r2,0(%r4); lghi %r3,5; stg %r3,8(%r4); " S390_END);
 
 TEST(slots_are_segments)
 {
@@ -113,6 +113,66 @@ TEST(copy_on_write)
 	expect_eq(host[1], 5);
 }
 
+static void map_file(void *at, int flags)
+{
+	int fd = must(memfd_create("guest memory", 0));
+
+	must(ftruncate(fd, MB));
+	expect_eq(must(pwrite(fd, &(uint64_t){ 4711 }, 8, 0)), 8);
+	expect(mmap(at, MB, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0) == at);
+	close(fd);
+}
+
+/*
+ * Memory that the host protects only after the slot was made: a page of a file, mapped privately,
+ * is read first and then written to. The kernel's own module hands the host's protection to the
+ * guest on a machine without KVM_CAP_S390_COW, as that capability's absence says it may.
+ */
+static void expect_copied(struct s390_vm *vm, uint64_t *host, uint64_t value)
+{
+	if (distro_modules() && !ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_S390_COW))
+		skip("KVM_CAP_S390_COW");
+	vm->run->psw_addr = CODE_AT;
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	expect_eq(vm->run->s.regs.gprs[2], value);
+	expect_eq(host[1], 5);
+}
+
+TEST(copy_on_write_after_remap)
+{
+	struct s390_vm *vm = s390_vm_of(peek);
+	uint64_t *host = aligned(MB);
+
+	must(set_slot(vm, 1, 0, SLOT_AT, MB, host));
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	map_file(host, MAP_PRIVATE);
+	expect_copied(vm, host, 4711);
+}
+
+TEST(copy_on_write_in_hole)
+{
+	struct s390_vm *vm = s390_vm_of(peek);
+	uint64_t *host = aligned(MB);
+
+	must(munmap(host, MB));
+	must(set_slot(vm, 1, 0, SLOT_AT, MB, host));
+	map_file(host, MAP_PRIVATE);
+	expect_copied(vm, host, 4711);
+}
+
+/* A file that is shared is written, whoever has it mapped how. */
+TEST(shared_file)
+{
+	struct s390_vm *vm = s390_vm_of(peek);
+	uint64_t *host = aligned(MB);
+
+	map_file(host, MAP_SHARED);
+	must(set_slot(vm, 1, 0, SLOT_AT, MB, host));
+	s390_expect_icpt(vm, ICPT_INSTRUCTION);
+	expect_eq(vm->run->s.regs.gprs[2], 4711);
+	expect_eq(host[1], 5);
+}
+
 TEST(dirty_log)
 {
 	struct s390_vm *vm = s390_vm_of(peek);
@@ -144,7 +204,7 @@ static long mem_op(struct s390_vm *vm, uint32_t op, uint64_t flags, uint64_t gad
 	return ioctl(vm->cpu, KVM_S390_MEM_OP, &args);
 }
 
-INSNS(bare, END);
+INSNS(bare, S390_END);
 
 TEST(mem_op)
 {
@@ -165,6 +225,11 @@ TEST(mem_op)
 	expect_errno(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, 0, DATA_AT, &got, max + 1), E2BIG);
 	expect_errno(mem_op(vm, KVM_S390_MEMOP_LOGICAL_READ, 1 << 20, DATA_AT, &got, 8), EINVAL);
 	expect_errno(mem_op(vm, 99, 0, DATA_AT, &got, 8), EINVAL);
+	/* access register 16 */
+	expect_errno(ioctl(vm->cpu, KVM_S390_MEM_OP, &(struct kvm_s390_mem_op){
+			     .op = KVM_S390_MEMOP_LOGICAL_READ, .gaddr = DATA_AT, .size = 8,
+			     .buf = (uintptr_t)&got, .ar = 16 }), EINVAL);
+	expect_eq(got, 0x1234);
 	expect_errno(mem_op(vm, KVM_S390_MEMOP_LOGICAL_WRITE, 0, DATA_AT, NULL, 8), EFAULT);
 }
 

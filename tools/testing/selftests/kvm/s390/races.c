@@ -9,10 +9,9 @@
 
 #include "s390.h"
 
-#define END	"diag %r0,%r0,0x777"
 #define MB	0x100000UL
 
-INSNS(bare, "lghi %r2,42; " END);
+INSNS(bare, "lghi %r2,42; " S390_END);
 
 TEST_LIMIT(many_vms, 120)
 {
@@ -63,11 +62,11 @@ TEST(not_after_fork)
 INSNS(prefix_loop,
 	"llilh %r4,2; lghi %r3,0; 1: lg %r1,0x300(%r0); stg %r3,0x308(%r0); aghi %r3,1\n"
 	"lg %r2,0(%r4)\n"
-	"ltgr %r2,%r2; jz 1b; " END);
+	"ltgr %r2,%r2; jz 1b; " S390_END);
 INSNS(memory_loop,
 	"llilh %r4,2; llilh %r5,0x20; lghi %r3,0; 1: lg %r1,0(%r5); stg %r3,8(%r5); aghi %r3,1\n"
 	"lg %r2,0(%r4)\n"
-	"ltgr %r2,%r2; jz 1b; " END);
+	"ltgr %r2,%r2; jz 1b; " S390_END);
 INSNS(wild_loop, "1: j 1b");
 
 static void *run(void *arg)

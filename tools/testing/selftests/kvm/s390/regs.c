@@ -4,9 +4,7 @@
  */
 #include "s390.h"
 
-#define END	"diag %r0,%r0,0x777"
-
-INSNS(bare, END);
+INSNS(bare, S390_END);
 
 static void one_reg(struct s390_vm *vm, uint64_t id, uint64_t value)
 {
@@ -46,7 +44,7 @@ TEST(sregs_roundtrip)
 	expect(!memcmp(vm->run->s.regs.crs, in.crs, sizeof(in.crs)));
 }
 
-INSNS(floating, "ldr %f2,%f1; sfpc %r1; " END);
+INSNS(floating, "ldr %f2,%f1; sfpc %r1; " S390_END);
 
 TEST(fpu_roundtrip)
 {
@@ -132,6 +130,56 @@ TEST(initial_reset)
 	expect_eq(regs.gprs[5], 55);
 	expect_eq(vm->run->psw_addr, 0);
 	expect_eq(vm->run->s.regs.prefix, 0);
+}
+
+/* Registers by number, with what resets leave in them. */
+static const struct {
+	uint64_t	id;
+	uint64_t	before, after;
+} one_regs[] = {
+	{ KVM_REG_S390_TODPR,		0x12345678,	0 },
+	{ KVM_REG_S390_CPU_TIMER,	-0x1000UL,	0 },
+	{ KVM_REG_S390_CLOCK_COMP,	0x1234500,	0 },
+	{ KVM_REG_S390_GBEA,		0x5678,		1 },
+	{ KVM_REG_S390_PP,		0x77,		0 },
+	{ KVM_REG_S390_PFTOKEN,		0x3000,		-1UL },
+};
+
+static uint64_t reg_by_id(struct s390_vm *vm, unsigned long request, uint64_t id,
+			  uint64_t value)
+{
+	uint32_t word = value;
+	int narrow = (id & KVM_REG_SIZE_MASK) == KVM_REG_SIZE_U32;
+	struct kvm_one_reg reg = { id, narrow ? (uintptr_t)&word : (uintptr_t)&value };
+
+	must(ioctl(vm->cpu, request, &reg));
+	return narrow ? word : value;
+}
+
+static void reset_of_registers(unsigned long request, int clear)
+{
+	struct s390_vm *vm = s390_vm_of(bare);
+	struct kvm_sregs sregs = { .acrs = { [3] = 33 } };
+	struct kvm_fpu fpu = { .fprs = { [7] = 77 } };
+	unsigned int i;
+
+	must(ioctl(vm->cpu, KVM_SET_SREGS, &sregs));
+	must(ioctl(vm->cpu, KVM_SET_FPU, &fpu));
+	for (i = 0; i < ARRAY_SIZE(one_regs); i++)
+		reg_by_id(vm, KVM_SET_ONE_REG, one_regs[i].id, one_regs[i].before);
+	must(ioctl(vm->cpu, request, 0));
+	for (i = 0; i < ARRAY_SIZE(one_regs); i++)
+		expect_eq(reg_by_id(vm, KVM_GET_ONE_REG, one_regs[i].id, 0), one_regs[i].after);
+	must(ioctl(vm->cpu, KVM_GET_SREGS, &sregs));
+	must(ioctl(vm->cpu, KVM_GET_FPU, &fpu));
+	expect_eq(sregs.acrs[3], clear ? 0 : 33);
+	expect_eq(fpu.fprs[7], clear ? 0 : 77);
+}
+
+TEST(reset_of_registers)
+{
+	reset_of_registers(KVM_S390_INITIAL_RESET, 0);
+	reset_of_registers(KVM_S390_CLEAR_RESET, 1);
 }
 
 TEST(clear_reset)

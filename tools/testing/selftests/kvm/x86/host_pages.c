@@ -13,6 +13,7 @@
 
 #include "agent.h"
 #include "guest.h"
+#include "huge.h"
 
 #define MARK	0x600df00d00000000UL
 #define LARGE	(4 * SZ_2M)
@@ -25,35 +26,13 @@ static uint8_t *aligned_memory(uint64_t size, uint64_t align)
 	return (uint8_t *)(((uintptr_t)p + align - 1) & ~(align - 1));
 }
 
-/* Bytes of huge pages in the mapping at @p, as the host's kernel tells. */
-static uint64_t huge_bytes(void *p, const char *field)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	unsigned long start, end, kb;
-	char line[256], name[32];
-	int here = 0;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 && strchr(line, '-') < line + 17)
-			here = (uintptr_t)p >= start && (uintptr_t)p < end;
-		else if (here && sscanf(line, "%31[^:]: %lu kB", name, &kb) == 2 &&
-			 !strcmp(name, field)) {
-			fclose(f);
-			return kb << 10;
-		}
-	}
-	if (f)
-		fclose(f);
-	return 0;
-}
-
 static uint8_t *huge_memory(uint64_t size)
 {
 	uint8_t *host = aligned_memory(size, SZ_2M);
 
 	madvise(host, size, MADV_HUGEPAGE);
 	memset(host, 0, size);
-	if (huge_bytes(host, "AnonHugePages") < size)
+	if (smaps_bytes(host, "AnonHugePages") < size)
 		skip("the host has no huge pages to give");
 	return host;
 }
@@ -167,33 +146,6 @@ TEST(part_of_a_large_page_given_back)
 }
 
 /* ---- hugetlbfs ------------------------------------------------------------------------------- */
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), r;
-
-	if (fd < 0)
-		return -1;
-	r = write(fd, text, strlen(text));
-	close(fd);
-	return r;
-}
-
-static uint8_t *hugetlb_memory(uint64_t size, int shift)
-{
-	char path[96], number[16];
-	uint8_t *p;
-
-	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages",
-		 1UL << (shift - 10));
-	snprintf(number, sizeof(number), "%lu", size >> shift);
-	write_file(path, number);
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | shift << 26, -1, 0);
-	if (p == MAP_FAILED)
-		skip("no page of 2^%d bytes to be had", shift);
-	return p;
-}
 
 static void hugetlb(uint64_t size, int shift, uint64_t gpa)
 {
@@ -529,7 +481,7 @@ TEST_LIMIT(swapped_out, 60)
 		}
 		for (looks = 0, swapped = 0; !swapped && looks < 20; looks++) {
 			must(madvise(host, SZ_2M, MADV_PAGEOUT));
-			swapped = huge_bytes(host, "Swap");
+			swapped = smaps_bytes(host, "Swap");
 		}
 		expect_ge(swapped, SZ_4K);
 		most = swapped > most ? swapped : most;

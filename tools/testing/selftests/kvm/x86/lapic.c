@@ -410,7 +410,7 @@ TEST(ipis_logical_cluster)
 #define AP_FLAG		0x9800
 
 REAL_CODE(ap_start,
-	  "movw %cs, %ax\n movw %ax, %ds\n incw (0x800)\n movw %ax, (0x802)\n cli\n 1: hlt\n jmp 1b");
+	  "movw %cs, %ax\n movw %ax, %ds\n movw %ax, (0x802)\n incw (0x800)\n cli\n 1: hlt\n jmp 1b");
 
 static void wait_for_ap(uint16_t starts)
 {
@@ -461,6 +461,9 @@ TEST(init_sipi)
 	memcpy(vm->mem + AP_PAGE, ap_start, ap_start_end - ap_start);
 	pthread_create(&ap->thread, NULL, run_ap, ap);
 	run_sender(vm);
+	/* It is on its way to the HLT. The distribution's does not answer while a vCPU runs. */
+	while (!distro_modules() && !kvm_stat(ap->fd, "blocking"))
+		usleep(1000);
 	ap->sync = 1;
 	ap->run->immediate_exit = 1;
 	pthread_kill(ap->thread, SIGUSR1);

@@ -3,6 +3,7 @@
  * KVM_GET_STATS_FD (KVM API 4.134): a file of header, id, descriptors and data, which must tell a
  * reader that knows nothing else where each statistic is.
  */
+#include <fcntl.h>
 #include <sys/syscall.h>
 
 #include "agent.h"
@@ -158,4 +159,38 @@ TEST(stats_outlive_the_fds)
 	check_file(&f);
 	f = read_all(b);
 	check_file(&f);
+}
+
+static int write_stat(const char *name)
+{
+	char path[80];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s", name);
+	fd = must(open(path, O_WRONLY));
+	n = write(fd, "0", 1);
+	close(fd);
+	return n;
+}
+
+/* What has been counted can be set to 0; what is there now cannot (root may open its file all the same). */
+TEST(cleared_by_debugfs)
+{
+	struct vm *vm = agent_vm(0);
+	struct stats_file f;
+	int fd;
+
+	REQUIRE_CAP(KVM_CAP_BINARY_STATS_FD);
+	fd = must(ioctl(vm->vcpu[0].fd, KVM_GET_STATS_FD, 0));
+	if (access("/sys/kernel/debug/kvm", F_OK))
+		skip("no debugfs");
+	if (distro_modules())
+		skip("the distribution's modules let root clear what is there now");
+	agent_read(vm, 0);
+	expect_errno(write_stat("pages_4k"), EPERM);
+	f = read_all(fd);
+	expect_ge(value(&f, "exits"), 1);
+	must(write_stat("exits"));
+	f = read_all(fd);
+	expect_eq(value(&f, "exits"), 0);
 }
