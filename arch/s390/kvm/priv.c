@@ -470,9 +470,10 @@ static int insn_lpswe(struct s390_vcpu *v)
 	return ok ? load_psw(v, &psw) : r;
 }
 
-/* Again by the machine itself: the other CPU that held the interlock will have let it go. */
+/* Again by the machine itself, when whoever held the interlock has let it go. */
 static int insn_retry(struct s390_vcpu *v)
 {
+	s390_interlock_settle(vm_of(v));
 	s390_insn_retry(v);
 	return EXIT_RESUME;
 }

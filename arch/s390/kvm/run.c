@@ -93,6 +93,12 @@ static int req_protection(struct s390_vcpu *v)
 	return EXIT_RESUME;
 }
 
+static int req_interlock(struct s390_vcpu *v)
+{
+	s390_walk_wait(vm_of(v));
+	return EXIT_RESUME;
+}
+
 static int req_irq(struct s390_vcpu *v)
 {
 	v->told = true;
@@ -116,6 +122,7 @@ static const struct {
 	{ KVM_REQ_IRQ,				req_irq },
 	{ KVM_REQ_CLOCK,			req_clock },
 	{ KVM_REQ_CONTROLS,			req_controls },
+	{ KVM_REQ_INTERLOCK,			req_interlock },
 	{ KVM_REQ_PREFIX,			req_prefix },
 	{ KVM_REQ_PROTECTION,			req_protection },
 	{ KVM_REQ_STARTED,			req_nothing },

@@ -21,12 +21,14 @@
 #define KVM_REQ_PREFIX	(KVM_REQ_ARCH + 0)
 /* the VM's TOD clock was set */
 #define KVM_REQ_CLOCK	((KVM_REQ_ARCH + 1) | KVM_REQ_WAIT | KVM_REQ_NO_WAKE)
+#define KVM_REQ_STARTED	(KVM_REQ_ARCH + 2)	/* vcpu->stopped has changed */
 #define KVM_REQ_IRQ	(KVM_REQ_ARCH + 3)	/* an interrupt has become pending */
 /* whether the host may protect guest pages is to be looked at again */
 #define KVM_REQ_PROTECTION	((KVM_REQ_ARCH + 4) | KVM_REQ_WAIT | KVM_REQ_NO_WAKE)
 /* what the VM says of a state description has changed */
-#define KVM_REQ_CONTROLS	((KVM_REQ_ARCH + 16) | KVM_REQ_WAIT | KVM_REQ_NO_WAKE)
-#define KVM_REQ_STARTED	(KVM_REQ_ARCH + 2)	/* vcpu->stopped has changed */
+#define KVM_REQ_CONTROLS	((KVM_REQ_ARCH + 5) | KVM_REQ_WAIT | KVM_REQ_NO_WAKE)
+/* a walk of the guest's tables waits for the interlock */
+#define KVM_REQ_INTERLOCK	((KVM_REQ_ARCH + 6) | KVM_REQ_WAIT | KVM_REQ_NO_WAKE)
 
 /*
  * Kinds of interrupts that a CPU may take, in order of priority (PoP 6); the prefix first, as it
@@ -529,6 +531,8 @@ void s390_sca_leave(struct s390_vcpu *v);
 void s390_sca_controls(struct s390_vcpu *v);
 void s390_walk_begin(struct s390_vm *vm);
 void s390_walk_end(struct s390_vm *vm);
+void s390_walk_wait(struct s390_vm *vm);
+void s390_interlock_settle(struct s390_vm *vm);
 
 /* guestdbg.c: program-event recording, the guest's and a debugger's */
 #define S390_GUESTDBG_FLAGS							\

@@ -22,6 +22,7 @@
 #include "s390.h"
 
 #define IPTE_LOCKED	BIT_ULL(63)		/* bit 0 */
+#define INTERLOCK_TRIES	100
 #define ESCA_ORDER	get_order(sizeof(struct sie_esca))
 
 static bool extended_possible(void)
@@ -67,11 +68,26 @@ void s390_sca_controls(struct s390_vcpu *v)
 	mutex_unlock(&vm->walk_lock);
 }
 
-/* The guest holds the interlock no longer than for an instruction. */
-static void interlock(struct sie_sca *sca)
+/*
+ * A CPU holds the interlock no longer than for an instruction; but a guest may leave hardly a
+ * moment between, and Hercules leaves it locked when the instruction ends in a fault of the host's.
+ * So after some attempts all CPUs are called out of SIE, and wait for walk_lock before they enter
+ * again (s390_walk_wait()), as one does that is being made (s390_sca_enter()): with no instruction
+ * under way the interlock is nobody's, whatever it says.
+ */
+static void interlock(struct s390_vm *vm)
 {
-	while (READ_ONCE(sca->ipte) || cmpxchg(&sca->ipte, 0, IPTE_LOCKED))
+	struct sie_sca *sca = vm->sca;
+	unsigned int tries;
+
+	lockdep_assert_held(&vm->walk_lock);
+	for (tries = 0; tries < INTERLOCK_TRIES; tries++) {
+		if (!READ_ONCE(sca->ipte) && !cmpxchg(&sca->ipte, 0, IPTE_LOCKED))
+			return;
 		cond_resched();
+	}
+	kvm_request_all(&vm->kvm, KVM_REQ_INTERLOCK);
+	xchg(&sca->ipte, IPTE_LOCKED);
 }
 
 static void release(struct sie_sca *sca)
@@ -84,7 +100,7 @@ void s390_walk_begin(struct s390_vm *vm)
 {
 	mutex_lock(&vm->walk_lock);
 	if (!vm->walkers++)
-		interlock(vm->sca);
+		interlock(vm);
 	mutex_unlock(&vm->walk_lock);
 }
 
@@ -93,6 +109,25 @@ void s390_walk_end(struct s390_vm *vm)
 	mutex_lock(&vm->walk_lock);
 	if (!--vm->walkers)
 		release(vm->sca);
+	mutex_unlock(&vm->walk_lock);
+}
+
+/*
+ * A CPU left SIE as the interlock was locked. If none of our walks has it, it is free when this
+ * returns, or was meanwhile. Context: sleeps.
+ */
+void s390_interlock_settle(struct s390_vm *vm)
+{
+	if (READ_ONCE(vm->walkers))
+		return;
+	s390_walk_begin(vm);
+	s390_walk_end(vm);
+}
+
+/* Until a walk that wants the interlock has it. Context: the CPU's own thread outside SIE. */
+void s390_walk_wait(struct s390_vm *vm)
+{
+	mutex_lock(&vm->walk_lock);
 	mutex_unlock(&vm->walk_lock);
 }
 
