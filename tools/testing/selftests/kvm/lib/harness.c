@@ -34,6 +34,25 @@ void test_register(struct test *t)
 	tests_tail = &t->next;
 }
 
+/*
+ * All of @line, though the test's own signals may interrupt a write to a slow console before it has
+ * begun or in its middle.
+ */
+static void write_all(const char *line, size_t bytes)
+{
+	ssize_t n;
+
+	while (bytes) {
+		n = write(STDOUT_FILENO, line, bytes);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			_exit(EXIT_FAIL);
+		line += n;
+		bytes -= n;
+	}
+}
+
 /* One write per line: threads of a test may speak at the same time. */
 static void say(const char *head, const char *fmt, va_list ap)
 {
@@ -44,8 +63,7 @@ static void say(const char *head, const char *fmt, va_list ap)
 	if (n > (int)sizeof(line) - 2)
 		n = sizeof(line) - 2;
 	line[n++] = '\n';
-	if (write(STDOUT_FILENO, line, n) < 0)
-		_exit(EXIT_FAIL);
+	write_all(line, n);
 }
 
 void note(const char *fmt, ...)
