@@ -209,7 +209,9 @@ static const struct flic_group *group_of(const struct kvm_device_attr *attr)
 
 static int flic_has_attr(struct kvm_device *dev, struct kvm_device_attr *attr)
 {
-	return group_of(attr)->get || group_of(attr)->set ? 0 : -ENXIO;
+	const struct flic_group *group = group_of(attr);
+
+	return group->get || group->set ? 0 : -ENXIO;
 }
 
 /* A group that is not there is -EINVAL, says the device's documentation. */

@@ -120,6 +120,18 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 	_exit(EXIT_FAIL);
 }
 
+/* Truncated, as a shell does it: a trace buffer is emptied by that. */
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC), r;
+
+	if (fd < 0)
+		return -1;
+	r = write(fd, text, strlen(text));
+	close(fd);
+	return r;
+}
+
 uint64_t now_ms(void)
 {
 	struct timespec ts;

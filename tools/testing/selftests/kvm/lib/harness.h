@@ -106,6 +106,12 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 			     strerror(errno), #err);			\
 	} while (0)
 
+/*
+ * Write @text to a file of the kernel's; how much it took, or -1 with errno: it is not there, or does
+ * not take it.
+ */
+int write_file(const char *path, const char *text);
+
 /* A clock for tests that go on for so long, whatever the machine gets done meanwhile. */
 uint64_t now_ms(void);
 

@@ -8,17 +8,6 @@
 #include "huge.h"
 #include "vm.h"
 
-int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), r;
-
-	if (fd < 0)
-		return -1;
-	r = write(fd, text, strlen(text));
-	close(fd);
-	return r;
-}
-
 uint8_t *hugetlb_memory(uint64_t size, int shift)
 {
 	char path[96], number[16];

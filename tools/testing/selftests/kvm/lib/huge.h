@@ -7,9 +7,6 @@
 
 #include <stdint.h>
 
-/* Write @text to a file of the kernel's; < 0: it is not there, or does not take it. */
-int write_file(const char *path, const char *text);
-
 /* Bytes of the mapping at @p that are @field in /proc/self/smaps; 0 also if the kernel does not tell. */
 uint64_t smaps_bytes(void *p, const char *field);
 

@@ -29,6 +29,14 @@ struct kvm_run *s390_map_run(struct s390_vm *vm, int cpu)
 	return run;
 }
 
+void s390_first_cpu(struct s390_vm *vm)
+{
+	vm->cpu = must(ioctl(vm->fd, KVM_CREATE_VCPU, 0));
+	vm->run = s390_map_run(vm, vm->cpu);
+	vm->run->psw_mask = PSW_64;
+	vm->run->psw_addr = CODE_AT;
+}
+
 struct s390_vm *s390_start(const char *code, const char *end)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size = MEM_SIZE };
@@ -46,13 +54,69 @@ struct s390_vm *s390_start(const char *code, const char *end)
 	vm->mem = (uint8_t *)(((uintptr_t)area + 0xfffff) & ~0xfffffUL);
 	slot.userspace_addr = (uintptr_t)vm->mem;
 	must(ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot));
-	vm->cpu = must(ioctl(vm->fd, KVM_CREATE_VCPU, 0));
-	vm->run = s390_map_run(vm, vm->cpu);
+	s390_first_cpu(vm);
 	fill_lowcore(vm);
 	memcpy(vm->mem + CODE_AT, code, end - code);
-	vm->run->psw_mask = PSW_64;
-	vm->run->psw_addr = CODE_AT;
 	return vm;
+}
+
+void s390_add_cpu(struct s390_vm *vm, struct s390_cpu *cpu, int id, uint64_t at)
+{
+	cpu->fd = must(ioctl(vm->fd, KVM_CREATE_VCPU, id));
+	cpu->run = s390_map_run(vm, cpu->fd);
+	cpu->run->psw_mask = PSW_64;
+	cpu->run->psw_addr = at;
+}
+
+static void *run_cpu(void *arg)
+{
+	struct s390_cpu *cpu = arg;
+
+	must(ioctl(cpu->fd, KVM_RUN, 0));
+	return NULL;
+}
+
+void s390_start_cpu(struct s390_cpu *cpu)
+{
+	expect_eq(pthread_create(&cpu->thread, NULL, run_cpu, cpu), 0);
+}
+
+void s390_make_tables(struct s390_vm *vm, unsigned int segments)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2048; i++)
+		*s390_word(vm, SEGMENTS_AT + 8 * i) = i < segments ? PAGES_AT : SEGMENT_INVALID;
+	for (i = 0; i < 256; i++)
+		*s390_page_entry(vm, i << 12) = i << 12;
+}
+
+void s390_translate(struct s390_vm *vm)
+{
+	vm->run->psw_mask |= PSW_DAT;
+	vm->run->s.regs.crs[0] = 0xe0;
+	vm->run->s.regs.crs[1] = SEGMENTS_AT | 3;
+	vm->run->kvm_dirty_regs |= KVM_SYNC_CRS;
+}
+
+INSNS(s390_counts, ".globl s390_counts, s390_counts_end\n"
+		   "llilh %r4,2; lghi %r3,0; 1: aghi %r3,1; ltg %r5,0(%r4); jz 1b; " S390_END);
+INSNS(one_exit, S390_END);
+
+int s390_translating_cpu(struct s390_vm *vm)
+{
+	struct kvm_sregs sregs;
+	struct s390_cpu cpu;
+
+	s390_add_cpu(vm, &cpu, 1, CODE_AT + 0x100);
+	s390_make_tables(vm, 1);
+	memcpy(vm->mem + CODE_AT + 0x100, one_exit, one_exit_end - one_exit);
+	must(ioctl(cpu.fd, KVM_GET_SREGS, &sregs));
+	sregs.crs[1] = SEGMENTS_AT | 3;
+	must(ioctl(cpu.fd, KVM_SET_SREGS, &sregs));
+	cpu.run->psw_mask |= PSW_DAT;
+	must(ioctl(cpu.fd, KVM_RUN, 0));
+	return cpu.fd;
 }
 
 int s390_run(struct s390_vm *vm)

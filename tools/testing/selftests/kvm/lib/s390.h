@@ -10,6 +10,7 @@
 #define SELFTEST_S390_H
 
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -20,8 +21,16 @@
 #define CODE_AT		0x10000UL
 #define DATA_AT		0x20000UL
 
+/* A guest's segment table, its page table, and bits of their entries. */
+#define SEGMENTS_AT	0x40000UL
+#define PAGES_AT	0x50000UL
+#define SEGMENT_INVALID	0x20UL
+#define PAGE_PROTECTED	0x200UL
+#define PAGE_INVALID	0x400UL
+
 /* PSWs: the bits of the first doubleword. */
 #define PSW_64		0x0000000180000000UL
+#define PSW_DAT		0x0400000000000000UL
 #define PSW_WAIT	0x0002000000000000UL
 #define PSW_EXTERNAL	0x0100000000000000UL
 #define PSW_IO		0x0200000000000000UL
@@ -64,17 +73,48 @@ struct s390_vm {
 	struct kvm_run	*run;
 };
 
+/* A further CPU of a VM. */
+struct s390_cpu {
+	int		fd;
+	struct kvm_run	*run;
+	pthread_t	thread;
+};
+
 /* Instructions for a guest: `INSNS(name, "lghi %r2,1; ...")`. */
 #define INSNS(name, text)						\
 	extern const char name[], name##_end[];				\
 	asm(".pushsection .rodata\n.balign 8\n" #name ":\n" text "\n"	\
 	    #name "_end:\n.popsection")
 
+/* Counts in R3 until the word at DATA_AT is not 0. */
+extern const char s390_counts[], s390_counts_end[];
+
 struct s390_vm *s390_start(const char *code, const char *end);
 #define s390_vm_of(name)	s390_start(name, name##_end)
 
 /* kvm_run of a CPU of the VM. */
 struct kvm_run *s390_map_run(struct s390_vm *vm, int cpu);
+
+/* CPU 0 of a VM, as s390_start() makes it. */
+void s390_first_cpu(struct s390_vm *vm);
+
+/* CPU @id, whose PSW is as CPU 0's but for its address. */
+void s390_add_cpu(struct s390_vm *vm, struct s390_cpu *cpu, int id, uint64_t at);
+
+/* One KVM_RUN of it that must succeed, in a thread. */
+void s390_start_cpu(struct s390_cpu *cpu);
+
+/* Tables whose first @segments segments are the first MB of the memory each. */
+void s390_make_tables(struct s390_vm *vm, unsigned int segments);
+
+/* From its next KVM_RUN on CPU 0 translates by them. */
+void s390_translate(struct s390_vm *vm);
+
+/*
+ * CPU 1, which translates by tables of one segment; it has run once, so that what goes by its PSW
+ * (KVM_S390_MEMOP_LOGICAL_READ) is translated.
+ */
+int s390_translating_cpu(struct s390_vm *vm);
 
 /* One KVM_RUN that must succeed; the exit reason. */
 int s390_run(struct s390_vm *vm);
@@ -125,6 +165,11 @@ static inline int s390_cc(struct s390_vm *vm)
 static inline uint64_t *s390_word(struct s390_vm *vm, uint64_t at)
 {
 	return (uint64_t *)(vm->mem + at);
+}
+
+static inline uint64_t *s390_page_entry(struct s390_vm *vm, uint64_t address)
+{
+	return s390_word(vm, PAGES_AT + 8 * (address >> 12 & 0xff));
 }
 
 #endif

@@ -188,8 +188,6 @@ TEST(refused_with_a_cpu)
 	refuse(vm, 1);
 }
 
-INSNS(counts, "llilh %r4,2; lghi %r3,0; 1: aghi %r3,1; ltg %r5,0(%r4); jz 1b; " S390_END);
-
 static void *run(void *arg)
 {
 	s390_run_to_end(arg);
@@ -208,7 +206,7 @@ static void *refuse_often(void *arg)
 /* By two threads, while the CPU is in the guest. */
 TEST_LIMIT(refused_twice_at_once, 60)
 {
-	struct s390_vm *vm = s390_vm_of(counts);
+	struct s390_vm *vm = s390_vm_of(s390_counts);
 	pthread_t runner, threads[2];
 	int i;
 

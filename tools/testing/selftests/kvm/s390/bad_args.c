@@ -288,12 +288,9 @@ struct world {
 	int		fds[KINDS];
 };
 
-/* CPU 1 counts in R3 until the word at DATA_AT is not 0. */
-INSNS(counts, "llilh %r4,2; lghi %r3,0; 1: aghi %r3,1; ltg %r5,0(%r4); jz 1b; " S390_END);
-
 static struct world start(void)
 {
-	struct s390_vm *vm = s390_vm_of(counts);
+	struct s390_vm *vm = s390_vm_of(s390_counts);
 	const struct kvm_mp_state stopped = { KVM_MP_STATE_STOPPED };
 	/* so that there are keys: nobody has used any before */
 	const struct kvm_s390_skeys one_key = {
@@ -410,34 +407,19 @@ static void *refuse_all(void *arg)
 	return NULL;
 }
 
-struct cpu {
-	int		fd;
-	struct kvm_run	*run;
-};
-
-static void *run(void *arg)
-{
-	struct cpu *cpu = arg;
-
-	must(ioctl(cpu->fd, KVM_RUN, 0));
-	return NULL;
-}
-
 TEST_LIMIT(refused_twice_at_once, 120)
 {
 	const struct kvm_mp_state operating = { KVM_MP_STATE_OPERATING };
 	static struct state before, after;
 	struct world w = start();
-	struct cpu cpu = { .fd = must(ioctl(w.vm->fd, KVM_CREATE_VCPU, 1)) };
-	pthread_t runner, threads[2];
+	pthread_t threads[2];
+	struct s390_cpu cpu;
 	unsigned int i;
 
-	cpu.run = s390_map_run(w.vm, cpu.fd);
-	cpu.run->psw_mask = PSW_64;
-	cpu.run->psw_addr = CODE_AT;
+	s390_add_cpu(w.vm, &cpu, 1, CODE_AT);
 	must(ioctl(cpu.fd, KVM_SET_MP_STATE, &operating));
 	take(&w, &before);
-	expect_eq(pthread_create(&runner, NULL, run, &cpu), 0);
+	s390_start_cpu(&cpu);
 	for (i = 0; i < 2; i++)
 		expect_eq(pthread_create(&threads[i], NULL, refuse_all, &w), 0);
 	for (i = 0; i < 2; i++)
@@ -445,7 +427,7 @@ TEST_LIMIT(refused_twice_at_once, 120)
 	take(&w, &after);
 	expect(!memcmp(&before, &after, sizeof(before)));
 	__atomic_store_n(s390_word(w.vm, DATA_AT), 1, __ATOMIC_SEQ_CST);
-	pthread_join(runner, NULL);
+	pthread_join(cpu.thread, NULL);
 	expect_eq(cpu.run->exit_reason, KVM_EXIT_S390_SIEIC);
 	expect_eq(cpu.run->s390_sieic.icptcode, ICPT_INSTRUCTION);
 	expect_eq(cpu.run->s390_sieic.ipb >> 16, 0x777);

@@ -443,40 +443,23 @@ TEST(unknown_types)
 INSNS(wait_for_io,
 	"lctlg %c6,%c6,0(%r4); lpswe 8(%r4)\n");
 
-struct cpu {
-	int fd;
-	struct kvm_run *run;
-	pthread_t thread;
-};
-
-static void *run_cpu(void *arg)
-{
-	struct cpu *cpu = arg;
-
-	must(ioctl(cpu->fd, KVM_RUN, 0));
-	return NULL;
-}
-
 /* CPU @id waits for I/O of these subclasses, and for emergency signals, with its own prefix. */
-static void start_waiting(struct s390_vm *vm, struct cpu *cpu, int id, uint64_t isc)
+static void start_waiting(struct s390_vm *vm, struct s390_cpu *cpu, int id, uint64_t isc)
 {
 	uint64_t prefix = 0x100000 + id * 0x2000, parm = DATA_AT + id * 0x100;
 
-	cpu->fd = must(ioctl(vm->fd, KVM_CREATE_VCPU, id));
-	cpu->run = s390_map_run(vm, cpu->fd);
+	s390_add_cpu(vm, cpu, id, CODE_AT);
 	memcpy(vm->mem + prefix, vm->mem, 0x2000);
 	*s390_word(vm, parm) = isc;
 	*s390_word(vm, parm + 8) = PSW_64 | PSW_WAIT | PSW_IO;
 	*s390_word(vm, parm + 16) = 0x4444;
-	cpu->run->psw_mask = PSW_64;
-	cpu->run->psw_addr = CODE_AT;
 	cpu->run->s.regs.gprs[4] = parm;
 	cpu->run->s.regs.prefix = prefix;
 	cpu->run->kvm_dirty_regs = KVM_SYNC_PREFIX | KVM_SYNC_GPRS;
-	expect_eq(pthread_create(&cpu->thread, NULL, run_cpu, cpu), 0);
+	s390_start_cpu(cpu);
 }
 
-static void expect_taken(struct cpu *cpu)
+static void expect_taken(struct s390_cpu *cpu)
 {
 	pthread_join(cpu->thread, NULL);
 	expect_eq(cpu->run->exit_reason, KVM_EXIT_S390_SIEIC);
@@ -491,7 +474,7 @@ static void expect_taken(struct cpu *cpu)
 TEST(floating_to_who_lets_it_in)
 {
 	struct s390_vm *vm = s390_vm_of(wait_for_io);
-	struct cpu cpus[3];
+	struct s390_cpu cpus[3];
 
 	if (distro_modules())
 		skip("the kernel's own leaves one waiting");
@@ -516,7 +499,7 @@ TEST(floating_after_a_stop)
 {
 	struct s390_vm *vm = s390_vm_of(wait_for_io);
 	struct kvm_s390_irq stop = { .type = KVM_S390_SIGP_STOP };
-	struct cpu cpus[2];
+	struct s390_cpu cpus[2];
 	unsigned int i;
 
 	if (distro_modules())

@@ -36,11 +36,7 @@ static void enable(struct s390_vm *vm)
 	if (set_attr(vm->fd, KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_ENABLE_CMMA))
 		skip("KVM_S390_VM_MEM_ENABLE_CMMA: %s", strerror(errno));
 	must(log_of(vm, KVM_MEM_LOG_DIRTY_PAGES));
-	vm->cpu = must(ioctl(vm->fd, KVM_CREATE_VCPU, 0));
-	vm->run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, vm->cpu, 0);
-	expect(vm->run != MAP_FAILED);
-	vm->run->psw_mask = PSW_64;
-	vm->run->psw_addr = CODE_AT;
+	s390_first_cpu(vm);
 	vm->run->s.regs.gprs[2] = DATA_AT;
 	vm->run->kvm_dirty_regs = KVM_SYNC_GPRS;
 }

@@ -6,28 +6,6 @@
 
 #include "s390.h"
 
-struct cpu {
-	int fd;
-	struct kvm_run *run;
-	pthread_t thread;
-};
-
-static void add_cpu(struct s390_vm *vm, struct cpu *cpu, int id, uint64_t at)
-{
-	cpu->fd = must(ioctl(vm->fd, KVM_CREATE_VCPU, id));
-	cpu->run = s390_map_run(vm, cpu->fd);
-	cpu->run->psw_mask = PSW_64;
-	cpu->run->psw_addr = at;
-}
-
-static void *run_cpu(void *arg)
-{
-	struct cpu *cpu = arg;
-
-	must(ioctl(cpu->fd, KVM_RUN, 0));
-	return NULL;
-}
-
 static uint64_t gpr(struct s390_vm *vm, int i)
 {
 	return vm->run->s.regs.gprs[i];
@@ -42,9 +20,9 @@ INSNS(sense,
 TEST(sense)
 {
 	struct s390_vm *vm = s390_vm_of(sense);
-	struct cpu other;
+	struct s390_cpu other;
 
-	add_cpu(vm, &other, 1, CODE_AT);
+	s390_add_cpu(vm, &other, 1, CODE_AT);
 	s390_run_to_end(vm);
 	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
 	expect_eq((gpr(vm, 10) >> 28) & 3, 1);
@@ -58,9 +36,9 @@ INSNS(call, "lghi %r8,1; sigp %r2,%r8,2; ipm %r9; lghi %r4,0; sigp %r4,%r8,2; ip
 TEST(external_call_pending)
 {
 	struct s390_vm *vm = s390_vm_of(call);
-	struct cpu other;
+	struct s390_cpu other;
 
-	add_cpu(vm, &other, 1, CODE_AT);
+	s390_add_cpu(vm, &other, 1, CODE_AT);
 	s390_run_to_end(vm);
 	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
 	expect_eq((gpr(vm, 10) >> 28) & 3, 1);
@@ -78,9 +56,9 @@ INSNS(store_low, "lghi %r1,5; stg %r1,0x300(%r0); " S390_END);
 TEST(set_prefix)
 {
 	struct s390_vm *vm = s390_vm_of(prefix);
-	struct cpu other;
+	struct s390_cpu other;
 
-	add_cpu(vm, &other, 1, DATA_AT);
+	s390_add_cpu(vm, &other, 1, DATA_AT);
 	memcpy(vm->mem + DATA_AT, store_low, store_low_end - store_low);
 	s390_run_to_end(vm);
 	expect_eq((gpr(vm, 9) >> 28) & 3, 0);
@@ -88,7 +66,7 @@ TEST(set_prefix)
 	expect_eq(gpr(vm, 4), 0x100);
 	expect_eq((gpr(vm, 11) >> 28) & 3, 1);
 	expect_eq(gpr(vm, 2), 0x200);
-	run_cpu(&other);
+	must(ioctl(other.fd, KVM_RUN, 0));
 	expect_eq(other.run->exit_reason, KVM_EXIT_S390_SIEIC);
 	expect_eq(*s390_word(vm, 0x100300), 5);
 }
@@ -99,9 +77,9 @@ INSNS(start, "lghi %r8,1; sigp %r2,%r8,4; " S390_END);
 TEST(start_is_user_spaces)
 {
 	struct s390_vm *vm = s390_vm_of(start);
-	struct cpu other;
+	struct s390_cpu other;
 
-	add_cpu(vm, &other, 1, CODE_AT);
+	s390_add_cpu(vm, &other, 1, CODE_AT);
 	s390_expect_icpt(vm, ICPT_INSTRUCTION);
 	expect_eq(vm->run->s390_sieic.ipa >> 8, 0xae);
 }
@@ -145,13 +123,13 @@ TEST_LIMIT(two_at_once, 120)
 {
 	unsigned int turns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 20000 : 200;
 	struct s390_vm *vm = s390_vm_of(even);
-	struct cpu other;
+	struct s390_cpu other;
 
-	add_cpu(vm, &other, 1, 0x30000);
+	s390_add_cpu(vm, &other, 1, 0x30000);
 	memcpy(vm->mem + 0x30000, odd, odd_end - odd);
 	vm->run->s.regs.gprs[6] = turns;
 	other.run->s.regs.gprs[6] = turns;
-	expect_eq(pthread_create(&other.thread, NULL, run_cpu, &other), 0);
+	s390_start_cpu(&other);
 	s390_run_to_end(vm);
 	pthread_join(other.thread, NULL);
 	expect_eq(*s390_word(vm, DATA_AT), turns);
@@ -175,9 +153,9 @@ INSNS(ponger,
 TEST_LIMIT(emergency_ping_pong, 120)
 {
 	struct s390_vm *vm = s390_vm_of(pinger);
-	struct cpu other;
+	struct s390_cpu other;
 
-	add_cpu(vm, &other, 1, 0x30000);
+	s390_add_cpu(vm, &other, 1, 0x30000);
 	memcpy(vm->mem + 0x30000, ponger, ponger_end - ponger);
 	other.run->s.regs.prefix = 0x100000;
 	other.run->kvm_dirty_regs = KVM_SYNC_PREFIX;
@@ -185,7 +163,7 @@ TEST_LIMIT(emergency_ping_pong, 120)
 	*s390_word(vm, LC_EXT_NEW + 8) = CODE_AT + 0x20;
 	*s390_word(vm, 0x100000 + LC_EXT_NEW) = PSW_64;
 	*s390_word(vm, 0x100000 + LC_EXT_NEW + 8) = 0x30000 + 0x20;
-	expect_eq(pthread_create(&other.thread, NULL, run_cpu, &other), 0);
+	s390_start_cpu(&other);
 	s390_run_to_end(vm);
 	pthread_join(other.thread, NULL);
 	expect_eq(other.run->exit_reason, KVM_EXIT_S390_SIEIC);

@@ -122,7 +122,7 @@ TEST(service_signal)
 }
 
 /* The clock is set to pass a little from now; the wait ends when it does, without an exit. */
-INSNS(clock,
+INSNS(reads_clock,
 	"larl %r1,1f; stck 24(%r1); lg %r2,24(%r1); algf %r2,32(%r1); stg %r2,24(%r1)\n"
 	"sckc 24(%r1)\n"
 	"lctlg %c0,%c0,0(%r1); lpswe 8(%r1)\n"
@@ -130,7 +130,7 @@ INSNS(clock,
 
 TEST(clock_comparator)
 {
-	struct s390_vm *vm = s390_vm_of(clock);
+	struct s390_vm *vm = s390_vm_of(reads_clock);
 
 	s390_expect_wait(vm, WAIT_OF(LC_EXT_NEW));
 	expect_eq(*(uint16_t *)(vm->mem + LC_EXT_CODE), 0x1004);

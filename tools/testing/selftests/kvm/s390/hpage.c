@@ -31,12 +31,10 @@ static int enable_cmma(int fd)
 /* Two of the system's, as memory on its boundary. */
 static uint8_t *huge(void)
 {
-	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
 	uint8_t *area;
 
-	if (fd < 0 || write(fd, "8", 1) != 1)
+	if (write_file("/proc/sys/vm/nr_hugepages", "8") < 0)
 		skip("no huge pages");
-	close(fd);
 	area = mmap(NULL, 2 * MB, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	if (area == MAP_FAILED)
@@ -66,11 +64,7 @@ static void remake(struct s390_vm *vm)
 	vm->fd = must(ioctl(vm->kvm, KVM_CREATE_VM, 0));
 	must(enable_hpage(vm->fd));
 	must(ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &low));
-	vm->cpu = must(ioctl(vm->fd, KVM_CREATE_VCPU, 0));
-	vm->run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, vm->cpu, 0);
-	expect(vm->run != MAP_FAILED);
-	vm->run->psw_mask = PSW_64;
-	vm->run->psw_addr = CODE_AT;
+	s390_first_cpu(vm);
 }
 
 TEST(guest_in_huge_pages)

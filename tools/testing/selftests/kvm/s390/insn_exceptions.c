@@ -9,7 +9,6 @@
 #include "s390.h"
 
 #define PSW_PROBLEM	0x0001000000000000UL
-#define PSW_DAT		0x0400000000000000UL
 #define CR0_LOW_PROT	(1UL << 28)
 
 enum {
@@ -243,8 +242,6 @@ TEST(low_address_protection)
  * Dynamic address translation (PoP 3): one segment, of which each page is where it is, but for
  * three that are not as they should be.
  */
-#define SEGMENTS_AT	0x40000UL
-#define PAGES_AT	0x50000UL
 #define PROTECTED_AT	0x80000UL
 #define INVALID_AT	0x81000UL
 #define NOWHERE_AT	0x82000UL
@@ -253,19 +250,11 @@ TEST(low_address_protection)
 
 static void translate(struct s390_vm *vm)
 {
-	uint64_t i;
-
-	for (i = 0; i < 2048; i++)
-		*s390_word(vm, SEGMENTS_AT + 8 * i) = i ? 0x20 : PAGES_AT;
-	for (i = 0; i < 256; i++)
-		*s390_word(vm, PAGES_AT + 8 * i) = i << 12;
-	*s390_word(vm, PAGES_AT + 8 * (PROTECTED_AT >> 12)) |= 0x200;
-	*s390_word(vm, PAGES_AT + 8 * (INVALID_AT >> 12)) |= 0x400;
-	*s390_word(vm, PAGES_AT + 8 * (NOWHERE_AT >> 12)) = NOWHERE;
-	vm->run->psw_mask |= PSW_DAT;
-	vm->run->s.regs.crs[0] = 0xe0;
-	vm->run->s.regs.crs[1] = SEGMENTS_AT | 3;
-	vm->run->kvm_dirty_regs = KVM_SYNC_CRS;
+	s390_make_tables(vm, 1);
+	*s390_page_entry(vm, PROTECTED_AT) |= PAGE_PROTECTED;
+	*s390_page_entry(vm, INVALID_AT) |= PAGE_INVALID;
+	*s390_page_entry(vm, NOWHERE_AT) = NOWHERE;
+	s390_translate(vm);
 }
 
 /* The address is told too; not the kind of access, which not every machine tells. */

@@ -8,10 +8,7 @@
  */
 #include "s390.h"
 
-#define PSW_DAT		0x0400000000000000UL
 #define CR0_LOW_PROT	(1UL << 28)
-#define SEGMENTS_AT	0x40000UL
-#define PAGES_AT	0x50000UL
 
 enum { REFERENCED = 4, CHANGED = 2, FETCH_PROTECTED = 8 };
 
@@ -180,19 +177,13 @@ INSNS(tprot_dat_code, "tprot 0(%r4),0; ipm %r6\n" S390_END);
 static struct s390_vm *translated(uint64_t operand)
 {
 	struct s390_vm *vm = s390_vm_of(tprot_dat_code);
-	uint64_t i;
 
-	for (i = 0; i < 2048; i++)
-		*s390_word(vm, SEGMENTS_AT + 8 * i) = i ? 0x20 : PAGES_AT;
-	for (i = 0; i < 256; i++)
-		*s390_word(vm, PAGES_AT + 8 * i) = i << 12;
-	*s390_word(vm, PAGES_AT + 8 * 0x80) |= 0x200;
-	*s390_word(vm, PAGES_AT + 8 * 0x81) |= 0x400;
-	*s390_word(vm, PAGES_AT + 8 * 0x82) = 0x40000000;
-	vm->run->psw_mask |= PSW_DAT;
-	vm->run->s.regs.crs[0] = 0xe0 | CR0_LOW_PROT;
-	vm->run->s.regs.crs[1] = SEGMENTS_AT | 3;
-	vm->run->kvm_dirty_regs = KVM_SYNC_CRS;
+	s390_make_tables(vm, 1);
+	*s390_page_entry(vm, 0x80000) |= PAGE_PROTECTED;
+	*s390_page_entry(vm, 0x81000) |= PAGE_INVALID;
+	*s390_page_entry(vm, 0x82000) = 0x40000000;
+	s390_translate(vm);
+	vm->run->s.regs.crs[0] |= CR0_LOW_PROT;
 	vm->run->s.regs.gprs[4] = operand;
 	return vm;
 }
@@ -244,6 +235,6 @@ TEST(page_is_gone)
 	memcpy(vm->mem + CODE_AT, code, ipte_code_end - ipte_code);
 	vm->run->s.regs.gprs[5] = 0x83000;
 	s390_expect_pgm(vm, 0x11);
-	expect(*s390_word(vm, PAGES_AT + 8 * 0x83) & 0x400);
+	expect(*s390_page_entry(vm, 0x83000) & PAGE_INVALID);
 	expect_eq(*s390_word(vm, LC_PGM_OLD + 8), CODE_AT + 10);
 }

@@ -5,12 +5,7 @@
  */
 #include "s390.h"
 
-#define PSW_DAT		0x0400000000000000UL
-#define SEGMENTS_AT	0x40000UL
-#define PAGES_AT	0x50000UL
 #define SEGMENT		0x100000UL
-#define SEGMENT_INVALID	0x20UL
-#define PAGE_INVALID	0x400UL
 
 enum { PGM_SPECIFICATION = 6, PGM_SEGMENT = 0x10, PGM_PAGE = 0x11 };
 
@@ -19,25 +14,13 @@ static uint64_t *segment_entry(struct s390_vm *vm, int i)
 	return s390_word(vm, SEGMENTS_AT + 8 * i);
 }
 
-static uint64_t *page_entry(struct s390_vm *vm, uint64_t address)
-{
-	return s390_word(vm, PAGES_AT + 8 * (address >> 12 & 0xff));
-}
-
 /* Four segments that are the first megabyte each. */
 static struct s390_vm *translated(const char *code, const char *end)
 {
 	struct s390_vm *vm = s390_start(code, end);
-	int i;
 
-	for (i = 0; i < 2048; i++)
-		*segment_entry(vm, i) = i < 4 ? PAGES_AT : SEGMENT_INVALID;
-	for (i = 0; i < 256; i++)
-		*page_entry(vm, i << 12) = i << 12;
-	vm->run->psw_mask |= PSW_DAT;
-	vm->run->s.regs.crs[0] = 0xe0;
-	vm->run->s.regs.crs[1] = SEGMENTS_AT | 3;
-	vm->run->kvm_dirty_regs = KVM_SYNC_CRS;
+	s390_make_tables(vm, 4);
+	s390_translate(vm);
 	return vm;
 }
 
@@ -53,9 +36,9 @@ TEST(ipte)
 	vm->run->s.regs.gprs[4] = PAGES_AT;
 	vm->run->s.regs.gprs[5] = 0x83000;
 	s390_expect_pgm(vm, PGM_PAGE);
-	expect_eq(*page_entry(vm, 0x83000), 0x83000 | PAGE_INVALID);
-	expect_eq(*page_entry(vm, 0x82000), 0x82000);
-	expect_eq(*page_entry(vm, 0x84000), 0x84000);
+	expect_eq(*s390_page_entry(vm, 0x83000), 0x83000 | PAGE_INVALID);
+	expect_eq(*s390_page_entry(vm, 0x82000), 0x82000);
+	expect_eq(*s390_page_entry(vm, 0x84000), 0x84000);
 	expect_eq(*s390_word(vm, LC_PGM_OLD + 8), CODE_AT + 10);
 }
 
@@ -190,7 +173,7 @@ TEST(cspg_takes_a_page_away)
 	vm->run->s.regs.gprs[4] = (PAGES_AT + 8 * 0x83) | 1;
 	vm->run->s.regs.gprs[5] = 0x83000;
 	s390_expect_pgm(vm, PGM_PAGE);
-	expect_eq(*page_entry(vm, 0x83000), 0x83000 | PAGE_INVALID);
+	expect_eq(*s390_page_entry(vm, 0x83000), 0x83000 | PAGE_INVALID);
 	expect_eq(*s390_word(vm, LC_PGM_OLD + 8), CODE_AT + 10);
 }
 

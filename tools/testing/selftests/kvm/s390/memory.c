@@ -247,26 +247,16 @@ TEST(mem_op_injects)
 }
 
 /*
- * Tables for 2 GB: a segment table at 3 MB whose first entry is a page table at 4 MB: page 0x20 of
- * the space is frame 0x30, page 0x21 is protected, page 0x22 is not there.
+ * Tables for 2 GB, of which one segment is there: page 0x20 of the space is frame 0x30, page 0x21 is
+ * protected, page 0x22 is not there.
  */
 static void make_tables(struct s390_vm *vm)
 {
-	struct kvm_sregs sregs;
-	int i;
-
-	for (i = 0; i < 2048; i++)
-		*s390_word(vm, 3 * MB + i * 8) = 0x20;
-	*s390_word(vm, 3 * MB) = 4 * MB;
-	for (i = 0; i < 256; i++)
-		*s390_word(vm, 4 * MB + i * 8) = i * 4096;
-	*s390_word(vm, 4 * MB + 0x20 * 8) = 0x30000;
-	*s390_word(vm, 4 * MB + 0x21 * 8) = 0x31000 | 0x200;
-	*s390_word(vm, 4 * MB + 0x22 * 8) = 0x400;
-	must(ioctl(vm->cpu, KVM_GET_SREGS, &sregs));
-	sregs.crs[1] = 3 * MB | 3;
-	must(ioctl(vm->cpu, KVM_SET_SREGS, &sregs));
-	vm->run->psw_mask = PSW_64 | 0x0400000000000000;
+	s390_make_tables(vm, 1);
+	*s390_page_entry(vm, 0x20000) = 0x30000;
+	*s390_page_entry(vm, 0x21000) = 0x31000 | PAGE_PROTECTED;
+	*s390_page_entry(vm, 0x22000) = PAGE_INVALID;
+	s390_translate(vm);
 }
 
 TEST(mem_op_translates)

@@ -11,14 +11,14 @@
 
 #define SCHID	0x00010007
 
-struct cpu {
+struct notifier {
 	int fd;
 	struct kvm_run *run;
 	pthread_t thread;
 	uint64_t to_user[2];		/* notifications that no ioeventfd took, by queue */
 };
 
-static void add_cpu(struct s390_vm *vm, struct cpu *cpu, int id)
+static void add_notifier(struct s390_vm *vm, struct notifier *cpu, int id)
 {
 	cpu->fd = id ? must(ioctl(vm->fd, KVM_CREATE_VCPU, id)) : vm->cpu;
 	cpu->run = s390_map_run(vm, cpu->fd);
@@ -35,7 +35,7 @@ INSNS(notifies,
 
 static void *run_notifier(void *arg)
 {
-	struct cpu *cpu = arg;
+	struct notifier *cpu = arg;
 	struct kvm_run *run = cpu->run;
 
 	for (;;) {
@@ -76,12 +76,12 @@ TEST_LIMIT(notify_while_ioeventfds_change, 120)
 	struct s390_vm *vm = s390_vm_of(notifies);
 	int fds[] = { must(eventfd(0, EFD_NONBLOCK)), must(eventfd(0, EFD_NONBLOCK)) };
 	uint64_t end = now_ms() + 4000, changes = 0, taken, sent;
-	struct cpu cpus[2] = { };
+	struct notifier cpus[2] = { };
 	unsigned int i, q;
 
 	must(ioctl(vm->cpu, KVM_ENABLE_CAP, &cap));
 	for (i = 0; i < 2; i++)
-		add_cpu(vm, &cpus[i], i);
+		add_notifier(vm, &cpus[i], i);
 	for (i = 0; i < 2; i++)
 		expect_eq(pthread_create(&cpus[i].thread, NULL, run_notifier, &cpus[i]), 0);
 	for (; now_ms() < end; changes++) {
@@ -144,28 +144,17 @@ TEST(yields_in_vain)
 	expect_eq(statistic(vm->cpu, "diag_9c_forward"), 0);
 }
 
-INSNS(spins, "llilh %r7,2; 1: ltg %r5,0(%r7); jz 1b; " S390_END);
-
-static void *run_spinner(void *arg)
-{
-	struct cpu *cpu = arg;
-
-	must(ioctl(cpu->fd, KVM_RUN, 0));
-	return NULL;
-}
-
 /* On one processor a CPU that wants to run gets it. */
 TEST_LIMIT(yields_to_another, 60)
 {
 	struct s390_vm *vm = s390_vm_of(yields);
-	struct cpu other = { };
+	struct s390_cpu other;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) != 1)
 		skip("more than one processor");
-	add_cpu(vm, &other, 1);
-	memcpy(vm->mem + 0x30000, spins, spins_end - spins);
-	other.run->psw_addr = 0x30000;
-	expect_eq(pthread_create(&other.thread, NULL, run_spinner, &other), 0);
+	s390_add_cpu(vm, &other, 1, 0x30000);
+	memcpy(vm->mem + 0x30000, s390_counts, s390_counts_end - s390_counts);
+	s390_start_cpu(&other);
 	usleep(50000);
 	yield_to(vm, 1, 50);
 	__atomic_store_n(s390_word(vm, DATA_AT), 1, __ATOMIC_SEQ_CST);

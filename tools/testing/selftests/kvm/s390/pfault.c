@@ -389,12 +389,10 @@ TEST(end_meanwhile)
  * Not of pseudo page faults, but of a page that is slow in coming: as long as the VMM's access
  * waits for what it has translated, the guest's other CPU invalidates no entry.
  *
- * Segment table at 0x30000, page table at 0x34000: page 0x40 is invalidated over and over by a
- * guest without DAT, page 0x41 is the first of the slot.
+ * Page 0x60 is invalidated over and over by a guest without DAT, page 0x61 is the first of the slot.
  */
-INSNS(invalidates, "0: ipte %r1,%r2; stg %r2,0x200(%r1); aghi %r6,1; stg %r6,0(%r7)\n"
+INSNS(invalidates, "0: ipte %r1,%r2; stg %r2,0x300(%r1); aghi %r6,1; stg %r6,0(%r7)\n"
 		   "ltg %r8,8(%r7); jz 0b; " S390_END);
-INSNS(at_once, S390_END);
 
 static void *run_to_end(void *vm)
 {
@@ -412,36 +410,12 @@ static void *read_page(void *arg)
 {
 	struct reader *reader = arg;
 	struct kvm_s390_mem_op op = {
-		.gaddr = 0x41000, .size = 8, .op = KVM_S390_MEMOP_LOGICAL_READ,
+		.gaddr = 0x61000, .size = 8, .op = KVM_S390_MEMOP_LOGICAL_READ,
 		.buf = (uintptr_t)&reader->word,
 	};
 
 	reader->result = ioctl(reader->cpu, KVM_S390_MEM_OP, &op);
 	return NULL;
-}
-
-/* CPU 1, with DAT; it runs once so that its PSW is known. */
-static void translating_cpu(struct s390_vm *vm, struct reader *reader)
-{
-	struct kvm_run *run;
-	struct kvm_sregs sregs;
-	unsigned int i;
-
-	for (i = 0; i < 2048; i++)
-		*s390_word(vm, 0x30000 + 8 * i) = 0x20;
-	*s390_word(vm, 0x30000) = 0x34000;
-	for (i = 0; i < 256; i++)
-		*s390_word(vm, 0x34000 + 8 * i) = (uint64_t)i << 12;
-	*s390_word(vm, 0x34208) = SLOT_AT;
-	memcpy(vm->mem + CODE_AT + 0x100, at_once, at_once_end - at_once);
-	reader->cpu = must(ioctl(vm->fd, KVM_CREATE_VCPU, 1));
-	run = s390_map_run(vm, reader->cpu);
-	must(ioctl(reader->cpu, KVM_GET_SREGS, &sregs));
-	sregs.crs[1] = 0x30000 | 3;
-	must(ioctl(reader->cpu, KVM_SET_SREGS, &sregs));
-	run->psw_mask = PSW_64 | 0x0400000000000000;
-	run->psw_addr = CODE_AT + 0x100;
-	must(ioctl(reader->cpu, KVM_RUN, 0));
 }
 
 static uint64_t times(struct s390_vm *vm)
@@ -469,9 +443,10 @@ TEST(interlock_while_a_page_comes)
 	uint64_t before;
 
 	missing_memory(&p);
-	translating_cpu(vm, &reader);
-	vm->run->s.regs.gprs[1] = 0x34000;
-	vm->run->s.regs.gprs[2] = 0x40000;
+	reader.cpu = s390_translating_cpu(vm);
+	*s390_page_entry(vm, 0x61000) = SLOT_AT;
+	vm->run->s.regs.gprs[1] = PAGES_AT;
+	vm->run->s.regs.gprs[2] = 0x60000;
 	vm->run->s.regs.gprs[7] = DATA_AT;
 	expect_eq(pthread_create(&runner, NULL, run_to_end, vm), 0);
 	await_more(vm);

@@ -24,14 +24,6 @@ static size_t read_file(const char *name, char *buf, size_t size)
 	return len;
 }
 
-static void write_file(const char *name, const char *text)
-{
-	int fd = must(open(name, O_WRONLY | O_TRUNC));
-
-	must(write(fd, text, strlen(text)));
-	close(fd);
-}
-
 /*
  * Fields.
  */
@@ -116,15 +108,15 @@ static char log[1 << 20], *at;
 
 static void trace_on(void)
 {
-	write_file(TRACING "trace", "\n");
-	write_file(TRACING "events/kvm/enable", "1");
-	write_file(TRACING "events/kvm-s390/enable", "1");
+	must(write_file(TRACING "trace", "\n"));
+	must(write_file(TRACING "events/kvm/enable", "1"));
+	must(write_file(TRACING "events/kvm-s390/enable", "1"));
 }
 
 static void trace_off(void)
 {
-	write_file(TRACING "events/kvm/enable", "0");
-	write_file(TRACING "events/kvm-s390/enable", "0");
+	must(write_file(TRACING "events/kvm/enable", "0"));
+	must(write_file(TRACING "events/kvm-s390/enable", "0"));
 	read_file(TRACING "trace", log, sizeof(log));
 	at = log;
 }

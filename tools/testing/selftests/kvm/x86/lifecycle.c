@@ -498,17 +498,6 @@ TEST_LIMIT(processes_make_vms_at_once, 60)
 
 #define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
 
-static int set_cpu1(const char *state)
-{
-	int fd = open(CPU1_ONLINE, O_WRONLY), r;
-
-	if (fd < 0)
-		return -1;
-	r = write(fd, state, 1);
-	close(fd);
-	return r;
-}
-
 /* A CPU goes and comes back while vCPUs run, and while a VM is made: its vCPUs go on elsewhere. */
 TEST_LIMIT(cpu_hotplug, 60)
 {
@@ -516,15 +505,15 @@ TEST_LIMIT(cpu_hotplug, 60)
 	pthread_t threads[2];
 	int i;
 
-	if (set_cpu1("1") != 1)
+	if (write_file(CPU1_ONLINE, "1") != 1)
 		skip("no second CPU that can be switched off");
 	for (i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, run_a_while, vcpu_start(vm, i, guest_sync_forever));
 	for (i = 0; i < 2; i++) {
-		expect_eq(set_cpu1("0"), 1);
+		expect_eq(write_file(CPU1_ONLINE, "0"), 1);
 		other = vm_start(guest_nothing);
 		expect_exit(vm_run(other), GUEST_DONE);
-		expect_eq(set_cpu1("1"), 1);
+		expect_eq(write_file(CPU1_ONLINE, "1"), 1);
 		expect_exit(vm_run(vm_start(guest_nothing)), GUEST_DONE);
 	}
 	for (i = 0; i < 2; i++)

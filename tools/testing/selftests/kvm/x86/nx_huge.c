@@ -26,14 +26,12 @@
 static int try_set(const char *name, const char *text)
 {
 	char path[128];
-	int fd, r;
+	int r;
 
 	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
+	r = write_file(path, text);
+	if (r < 0 && (errno == ENOENT || errno == EACCES))
 		skip("no parameter %s to be written", name);
-	r = write(fd, text, strlen(text));
-	close(fd);
 	return r;
 }
 

@@ -18,15 +18,6 @@ struct change {
 static struct change changes[256];
 static unsigned int nr_changes;
 
-static void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		fail("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
 static unsigned long number_of(const char *module, const char *name)
 {
 	char path[128], text[32] = "";
@@ -59,8 +50,8 @@ static void watch(void)
 {
 	if (access(EVENT, W_OK))
 		skip("no %s", EVENT);
-	write_text(TRACING "/trace", "\n");
-	write_text(EVENT, "1");
+	must(write_file(TRACING "/trace", "\n"));
+	must(write_file(EVENT, "1"));
 }
 
 /* Reads what has been traced since the last time. */
@@ -82,7 +73,7 @@ static void read_changes(void)
 	}
 	expect(f);
 	fclose(f);
-	write_text(TRACING "/trace", "\n");
+	must(write_file(TRACING "/trace", "\n"));
 }
 
 static unsigned int grown(void)

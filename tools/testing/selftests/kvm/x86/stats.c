@@ -164,13 +164,9 @@ TEST(stats_outlive_the_fds)
 static int write_stat(const char *name)
 {
 	char path[80];
-	int fd, n;
 
 	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s", name);
-	fd = must(open(path, O_WRONLY));
-	n = write(fd, "0", 1);
-	close(fd);
-	return n;
+	return write_file(path, "0");
 }
 
 /* What has been counted can be set to 0; what is there now cannot (root may open its file all the same). */

@@ -57,18 +57,6 @@ static void *runs(void *arg)
 	return NULL;
 }
 
-/* The words to a file of sysfs; 0 or a negated errno. */
-static int tell(const char *path, const char *words)
-{
-	int fd = open(path, O_WRONLY), r;
-
-	if (fd < 0)
-		return -errno;
-	r = write(fd, words, strlen(words)) < 0 ? -errno : 0;
-	close(fd);
-	return r;
-}
-
 static int file_has(const char *path, const char *word)
 {
 	char words[4096] = "";
@@ -88,11 +76,11 @@ static void suspend_the_host(void)
 		skip("the kernel has no test of suspending");
 	if (file_has("/proc/mounts", " 9p "))
 		skip("the machine has a share of files, which would be lost");
-	must(tell(PM_TEST_DELAY, "1"));
-	must(tell(PM_MEM_SLEEP, "deep"));
-	must(tell(PM_TEST, "core"));
-	expect_eq(tell(PM_STATE, "mem"), 0);
-	must(tell(PM_TEST, "none"));
+	must(write_file(PM_TEST_DELAY, "1"));
+	must(write_file(PM_MEM_SLEEP, "deep"));
+	must(write_file(PM_TEST, "core"));
+	must(write_file(PM_STATE, "mem"));
+	must(write_file(PM_TEST, "none"));
 }
 
 static void expect_progress(struct vm *vm)
