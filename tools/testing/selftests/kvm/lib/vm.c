@@ -5,6 +5,8 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #include "vm.h"
 #include "guest.h"
@@ -159,6 +161,26 @@ static int guest_spoke(struct vcpu *vcpu)
 int vcpu_try_run(struct vcpu *vcpu)
 {
 	return ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+int vcpu_run_for(struct vcpu *vcpu, unsigned int ms)
+{
+	const struct sigaction action = { .sa_handler = nothing };
+	/* Again and again, as the first may be over before KVM_RUN begins. */
+	const struct itimerval often = { { .tv_usec = ms * 1000 }, { .tv_usec = ms * 1000 } };
+	const struct itimerval never = { 0 };
+	int r;
+
+	must(sigaction(SIGALRM, &action, NULL));
+	must(setitimer(ITIMER_REAL, &often, NULL));
+	r = vcpu_try_run(vcpu);
+	must(setitimer(ITIMER_REAL, &never, NULL));
+	return r;
 }
 
 int vcpu_run(struct vcpu *vcpu)

@@ -102,6 +102,8 @@ void vcpu_set_real_mode(struct vcpu *vcpu, uint64_t ip);
 int vcpu_run(struct vcpu *vcpu);
 /* One KVM_RUN; 0 or -errno. */
 int vcpu_try_run(struct vcpu *vcpu);
+/* The same, which a signal ends after @ms: -EINTR. */
+int vcpu_run_for(struct vcpu *vcpu, unsigned int ms);
 #define vm_run(vm)		vcpu_run(&(vm)->vcpu[0])
 
 /* Run on a thread of its own until GUEST_DONE; any other exit fails the test. */

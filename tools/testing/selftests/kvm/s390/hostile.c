@@ -27,7 +27,8 @@ static void nothing(int sig __attribute__((unused)))
 /* A guest that goes on for ever is left by a signal. */
 static void set_alarm(unsigned int ms)
 {
-	const struct itimerval when = { .it_value.tv_usec = ms * 1000 };
+	/* Again and again, as the first may be over before KVM_RUN begins. */
+	const struct itimerval when = { { .tv_usec = ms * 1000 }, { .tv_usec = ms * 1000 } };
 	const struct sigaction act = { .sa_handler = nothing };
 
 	sigaction(SIGALRM, &act, NULL);
@@ -39,7 +40,6 @@ static void expect_usable(struct s390_vm *vm)
 {
 	int i;
 
-	set_alarm(0);	/* the last run may have ended before its own */
 	must(ioctl(vm->cpu, KVM_S390_INITIAL_RESET, 0));
 	for (i = 0; i < 2; i++) {
 		memcpy(vm->mem + CODE_AT, good, good_end - good);
@@ -56,6 +56,7 @@ static void run_for(struct s390_vm *vm, unsigned int ms)
 	set_alarm(ms);
 	if (ioctl(vm->cpu, KVM_RUN, 0) < 0)
 		expect(errno == EINTR || errno == EFAULT || errno == EOPNOTSUPP);
+	set_alarm(0);
 }
 
 TEST_LIMIT(random_psws, 120)

@@ -283,7 +283,7 @@ TEST(irqfd_by_adapter)
 	struct kvm_irqfd irqfd = { .gsi = 7 };
 	struct s390_vm *vm = s390_vm_of(enabled);
 	int flic = s390_flic(vm), fd = must(eventfd(0, 0));
-	uint64_t one = 1;
+	uint64_t one = 1, end;
 
 	irqfd.fd = fd;
 	expect_errno(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), EINVAL);
@@ -302,7 +302,10 @@ TEST(irqfd_by_adapter)
 	/* the summary is set still: the indicator comes, and no interrupt */
 	*s390_word(vm, DATA_AT + 8) = 0;
 	expect_eq(write(fd, &one, sizeof(one)), sizeof(one));
-	usleep(200000);
+	end = now_ms() + 5000;
+	while (!*(volatile uint64_t *)s390_word(vm, DATA_AT + 8) && now_ms() < end)
+		usleep(1000);
 	expect_eq(*s390_word(vm, DATA_AT + 8), 1UL << 62);
+	usleep(100000);
 	expect_eq(s390_attr(flic, KVM_GET_DEVICE_ATTR, KVM_DEV_FLIC_GET_ALL_IRQS, 72, &routing), 0);
 }

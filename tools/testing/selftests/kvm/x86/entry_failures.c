@@ -7,9 +7,7 @@
  * "unrestricted guest" some of the states are the emulator's to run, and then anything but a hang
  * will do. Of SVM's own checks these are not.
  */
-#include <signal.h>
 #include <stdbool.h>
-#include <sys/time.h>
 #include "vm.h"
 #include "guest.h"
 
@@ -156,23 +154,6 @@ static void expect_goes_on(struct vm *vm, const struct state *good, uint32_t rou
 	finish_exit(&vm->vcpu[0]);
 }
 
-static void nothing(int sig __attribute__((unused)))
-{
-}
-
-/* It may fail, run or loop: not for long. */
-static void run_a_while(struct vcpu *vcpu)
-{
-	const struct sigaction act = { .sa_handler = nothing };
-	/* Again and again, as the first may be over before KVM_RUN begins. */
-	struct itimerval t = { { .tv_usec = 100000 }, { .tv_usec = 100000 } };
-
-	must(sigaction(SIGALRM, &act, NULL));
-	must(setitimer(ITIMER_REAL, &t, NULL));
-	vcpu_try_run(vcpu);
-	must(setitimer(ITIMER_REAL, &(struct itimerval) { 0 }, NULL));
-}
-
 /* The second time is like the first, as nothing has changed. */
 static bool fails_entry(struct vm *vm, uint32_t reason)
 {
@@ -212,7 +193,7 @@ TEST(states_that_no_entry_accepts)
 		if (!set_state(&vm->vcpu[0], &bad))
 			fail("%s was refused: %s", states[i].what, strerror(errno));
 		if ((restricted && states[i].emulated) || states[i].differs)
-			run_a_while(&vm->vcpu[0]);
+			vcpu_run_for(&vm->vcpu[0], 100);	/* it may fail, run or loop */
 		else
 			wrong += !fails_entry(vm, states[i].reason);
 		expect_goes_on(vm, &good, 100 * i);

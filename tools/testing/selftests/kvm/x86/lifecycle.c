@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "agent.h"
 #include "guest.h"
@@ -124,22 +123,11 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-static void catch_signal(int sig, int flags)
+static void catch_signal(int sig)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
+	struct sigaction action = { .sa_handler = on_signal };
 
 	must(sigaction(sig, &action, NULL));
-}
-
-/* A timer of the process interrupts a guest that never exits by itself. */
-static void signal_soon(void)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
-	struct itimerspec when = { .it_value.tv_nsec = 50000000 };
-	timer_t timer;
-
-	must(timer_create(CLOCK_MONOTONIC, &event, &timer));
-	must(timer_settime(timer, 0, &when, NULL));
 }
 
 TEST(signal_interrupts_a_spinning_guest)
@@ -147,10 +135,8 @@ TEST(signal_interrupts_a_spinning_guest)
 	struct vm *vm = vm_start(guest_spin);
 	int i;
 
-	catch_signal(SIGUSR1, 0);
 	for (i = 0; i < 3; i++) {
-		signal_soon();
-		expect_errno(ioctl(vm->vcpu[0].fd, KVM_RUN, 0), EINTR);
+		expect_eq(vcpu_run_for(&vm->vcpu[0], 50), -EINTR);
 		expect_eq(vm->run->exit_reason, KVM_EXIT_INTR);
 	}
 }
@@ -159,9 +145,7 @@ TEST(signal_interrupts_a_halted_guest)
 {
 	struct vm *vm = vm_start_with(VM_IRQCHIP, hlt);
 
-	catch_signal(SIGUSR1, 0);
-	signal_soon();
-	expect_errno(ioctl(vm->vcpu[0].fd, KVM_RUN, 0), EINTR);
+	expect_eq(vcpu_run_for(&vm->vcpu[0], 50), -EINTR);
 	expect_eq(vm->run->exit_reason, KVM_EXIT_INTR);
 }
 
@@ -174,9 +158,7 @@ TEST(signal_interrupts_a_waiting_vcpu)
 
 	must(ioctl(ap->fd, KVM_GET_MP_STATE, &state));
 	expect_eq(state.mp_state, KVM_MP_STATE_UNINITIALIZED);
-	catch_signal(SIGUSR1, 0);
-	signal_soon();
-	expect_errno(ioctl(ap->fd, KVM_RUN, 0), EINTR);
+	expect_eq(vcpu_run_for(ap, 50), -EINTR);
 }
 
 /*
@@ -192,7 +174,7 @@ TEST(signal_mask)
 	struct vm *vm = vm_start(guest_spin);
 	sigset_t blocked, pending;
 
-	catch_signal(SIGUSR1, 0);
+	catch_signal(SIGUSR1);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGUSR1);
 	must(sigprocmask(SIG_BLOCK, &blocked, NULL));
@@ -228,9 +210,7 @@ TEST(mp_state)
 	expect_exit(vcpu_run(ap), GUEST_DONE);
 
 	/* Halted by its own instruction; woken by being declared runnable. */
-	catch_signal(SIGUSR1, 0);
-	signal_soon();
-	expect_eq(-vcpu_try_run(&vm->vcpu[0]), EINTR);
+	expect_eq(vcpu_run_for(&vm->vcpu[0], 50), -EINTR);
 	must(ioctl(vm->vcpu[0].fd, KVM_GET_MP_STATE, &state));
 	expect_eq(state.mp_state, KVM_MP_STATE_HALTED);
 	state.mp_state = KVM_MP_STATE_RUNNABLE;

@@ -3,8 +3,6 @@
  * System management mode: what comes while a vCPU is in it, what an SMI comes upon, and the ways on
  * which one comes.
  */
-#include <signal.h>
-#include <sys/time.h>
 
 #include "smm.h"
 
@@ -99,21 +97,10 @@ static void guest_halts(void)
 	guest_sync(GUEST_ONCE(nmis));
 }
 
-static void nothing(int sig)
-{
-	(void)sig;
-}
-
 /* Run for a while: nothing comes out, the vCPU sleeps. */
 static void expect_sleep(struct vcpu *vcpu)
 {
-	struct sigaction act = { .sa_handler = nothing };
-	struct itimerval soon = { .it_value = { .tv_usec = 300000 } };
-	struct itimerval old = { 0 };
-
-	sigaction(SIGALRM, &act, NULL);
-	setitimer(ITIMER_REAL, &soon, &old);
-	expect_eq(vcpu_try_run(vcpu), -EINTR);
+	expect_eq(vcpu_run_for(vcpu, 300), -EINTR);
 }
 
 static struct vcpu *halted_then_smi(void)
