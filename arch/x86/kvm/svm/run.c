@@ -40,13 +40,17 @@ void svm_prepare_switch(struct kvm_vcpu *vcpu)
 	svm->x86.stat.host_state_reload++;
 }
 
-/* The virtual TPR is CR8 as long as its writes are not intercepted. */
+/*
+ * The virtual TPR is CR8 as long as its writes are not intercepted. The processor writes the word it
+ * is in when it leaves the guest; under QEMU's TCG it came back without V_INTR_MASKING, by which the
+ * host lost its interrupts to the guest's RFLAGS.IF. So nothing of that bit is taken from there.
+ */
 static void tpr_to_guest(struct vcpu_svm *svm)
 {
 	struct vmcb_control_area *ctl = &svm->vmcb->control;
 
 	svm->entry_tpr = x86_get_cr8(&svm->x86.vcpu) & V_TPR_MASK;
-	ctl->int_ctl = (ctl->int_ctl & ~V_TPR_MASK) | svm->entry_tpr;
+	ctl->int_ctl = (ctl->int_ctl & ~V_TPR_MASK) | V_INTR_MASKING_MASK | svm->entry_tpr;
 }
 
 static void tpr_from_guest(struct vcpu_svm *svm)
